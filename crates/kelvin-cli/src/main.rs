@@ -1,0 +1,2 @@
+//! The `kelvin` command.
+fn main() {}
