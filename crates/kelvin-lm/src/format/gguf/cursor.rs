@@ -52,7 +52,7 @@ impl<'a> Cursor<'a> {
     pub(super) fn take(&mut self, n: u64, what: impl Display) -> Result<&'a [u8]> {
         let left = self.left();
         if n > left {
-            let detail = format!("file ends within {what}: {n} bytes expected, {left} left");
+            let detail = format!("the file ends within {what}: {n} bytes expected, {left} left");
             return Err(self.error(detail).hint(INCOMPLETE));
         }
         let end = self.offset() + n;

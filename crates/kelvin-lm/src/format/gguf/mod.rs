@@ -239,7 +239,8 @@ fn load(path: &Path) -> Result<Vec<u8>> {
         return Err(error.hint("name a .gguf file inside it"));
     }
     if !found.is_file() {
-        return Err(Error::new(ErrorKind::Io, "is a device or a pipe, expected a GGUF file"));
+        let error = Error::new(ErrorKind::Io, "is a device or a pipe, expected a GGUF file");
+        return Err(error.hint("save the model to a file first"));
     }
     let mut file = File::open(path).map_err(failed)?;
     let mut bytes = Vec::new();
