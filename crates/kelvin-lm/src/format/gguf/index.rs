@@ -5,8 +5,8 @@ use crate::{Error, ErrorKind, Result};
 use super::cursor::{Cursor, checked};
 use super::text::Text;
 
-/// Where records that start with a name begin in the file, in bytes from its start. They are read again
-/// when asked for.
+/// Where records that start with a name begin in the file, in bytes from its start. They are read
+/// again when asked for.
 pub(super) struct Index {
     in_order: Vec<u32>,
     by_name: Vec<u32>,

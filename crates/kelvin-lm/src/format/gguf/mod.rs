@@ -8,13 +8,15 @@
 //! the tensors' bytes, each at its offset from here
 //! ```
 //!
-//! Versions 2 and 3, little-endian (a string is a u64 length and its bytes). [`Gguf::read`] trusts nothing. It walks
-//! the header once, front to back, and compares every count, length and offset with the bytes that
-//! are really there before it relies on them:
+//! A string is a u64 length and its bytes. Versions 2 and 3 are read, little-endian.
+//!
+//! [`Gguf::read`] trusts nothing. It walks the header once, front to back, and compares every count,
+//! length and offset with the bytes that are really there before it relies on them:
 //!
 //! 1. magic and version
 //! 2. counts, against the smallest record that could hold them and [`COUNT_LIMIT`]
-//! 3. lengths of strings; keys and tensor names are UTF-8, not empty and unique
+//! 3. lengths of strings; keys and tensor names are UTF-8, not empty and (once their section has been
+//!    walked) unique
 //! 4. value types; arrays hold no arrays; bools are 0 or 1; metadata and tensor table end within
 //!    [`METADATA_LIMIT`]
 //! 5. the alignment is a u32, a power of two, at most 4096
@@ -207,14 +209,14 @@ impl Header {
 fn read_version(cursor: &mut Cursor<'_>) -> Result<u32> {
     let at = cursor.offset();
     let version = cursor.u32("the version")?;
+    let swapped = version.swap_bytes();
     let refused = |detail: String| Error::new(ErrorKind::Unsupported, detail).at(at);
     match version {
         2 | 3 => Ok(version),
-        _ if matches!(version.swap_bytes(), 1..=3) => Err(refused(format!(
-            "version is {}, big-endian, expected little-endian",
-            version.swap_bytes()
-        ))
-        .hint("convert the model again with little-endian numbers")),
+        _ if matches!(swapped, 1..=3) => {
+            Err(refused(format!("version is {swapped}, big-endian, expected little-endian"))
+                .hint("convert the model again with little-endian numbers"))
+        }
         _ => Err(refused(format!("version is {version}, expected 2 or 3"))
             .hint("convert the model again with a llama.cpp that writes version 3")),
     }
@@ -232,7 +234,7 @@ fn check_count(n: u64, most: u64, what: &str) -> Result<usize> {
     })
 }
 
-/// The bytes of the file at `path`; refused early where its first bytes are those of another format.
+/// The bytes of the file at `path`; refused early where it starts as another format does.
 fn load(path: &Path) -> Result<Vec<u8>> {
     let failed =
         |cause: io::Error| Error::new(ErrorKind::Io, "cannot read the file").caused_by(cause);
