@@ -10,6 +10,7 @@
 )]
 
 use alloc::vec::Vec;
+use core::array::from_fn;
 
 use crate::TokenId;
 use crate::math::{EXP_POLYNOMIAL, LN_2_HIGH, LN_2_LOW, LOG2_E, ROUNDER};
@@ -254,19 +255,17 @@ impl Pass for BlockMaxima<'_> {
     fn run(self) -> bool {
         let mut nan = [0_u32; 32];
         for (maximum, block) in self.maxima.iter_mut().zip(self.logits.chunks(BLOCK)) {
-            let mut lanes = [f32::NEG_INFINITY; 32];
-            let chunks = block.chunks_exact(32);
-            let rest = chunks.remainder();
+            let (chunks, rest) = block.as_chunks::<32>();
+            let mut last = [f32::NEG_INFINITY; 32];
+            last[..rest.len()].copy_from_slice(rest);
+            let mut lanes = last;
+            nan = from_fn(|lane| nan[lane] | u32::from(last[lane].is_nan()));
             for chunk in chunks {
-                for lane in 0..32 {
-                    let z = chunk[lane];
-                    lanes[lane] = if z > lanes[lane] { z } else { lanes[lane] };
-                    nan[lane] |= u32::from(z.is_nan());
-                }
-            }
-            for (lane, &z) in rest.iter().enumerate() {
-                lanes[lane] = if z > lanes[lane] { z } else { lanes[lane] };
-                nan[lane] |= u32::from(z.is_nan());
+                // whole arrays, so that the lanes stay in registers
+                lanes = from_fn(
+                    |lane| if chunk[lane] > lanes[lane] { chunk[lane] } else { lanes[lane] },
+                );
+                nan = from_fn(|lane| nan[lane] | u32::from(chunk[lane].is_nan()));
             }
             *maximum = lanes.into_iter().fold(f32::NEG_INFINITY, |a, b| if b > a { b } else { a });
         }
