@@ -4,6 +4,7 @@
 
 pub mod dtype;
 mod error;
+pub mod format;
 pub mod tokenizer;
 
 pub use error::{Error, ErrorKind};

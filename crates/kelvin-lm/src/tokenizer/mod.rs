@@ -21,6 +21,7 @@ use std::ops::Range;
 mod bpe;
 mod byte_level;
 mod ends;
+mod gguf;
 mod sentence_piece;
 mod vocabulary;
 mod whole;
@@ -33,6 +34,7 @@ use byte_level::ByteLevel;
 use sentence_piece::SentencePiece;
 use whole::{Fragment, Wholes};
 
+use crate::format::gguf::Gguf;
 use crate::{Error, ErrorKind, Result};
 
 /// A token's number in the vocabulary, 0-based.
@@ -104,6 +106,15 @@ enum Merger {
 }
 
 impl Tokenizer {
+    /// The tokenizer inside a model file.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Vocabulary::from_gguf`] and of [`new`](Self::new).
+    pub fn from_gguf(gguf: &Gguf) -> Result<Self> {
+        Self::new(Vocabulary::from_gguf(gguf)?)
+    }
+
     /// Builds a tokenizer from its data.
     ///
     /// Costs about 1.5 µs per piece: SentencePiece vocabularies get their merges rebuilt.
