@@ -5,6 +5,7 @@
 pub mod dtype;
 mod error;
 pub mod format;
+pub mod generate;
 pub mod tokenizer;
 
 pub use error::{Error, ErrorKind};

@@ -13,7 +13,7 @@
 //! lacks six control characters, which other programs drop in silence.)
 //!
 //! Back, each token adds the same bytes wherever it stands: [`Tokenizer::bytes`]. They need not be whole
-//! characters; `Detok` makes text of them.
+//! characters; [`Detok`](crate::generate::Detok) makes text of them.
 
 use std::fmt;
 use std::ops::Range;

@@ -1,1 +1,4 @@
 //! tests
+
+mod detok;
+mod tokenizer;
