@@ -2,6 +2,7 @@
 
 mod malformed;
 mod mutation;
+mod tokenizer;
 mod writer;
 
 use std::fmt::Write;
