@@ -5,6 +5,8 @@
 pub mod dtype;
 mod error;
 pub mod format;
+pub mod generate;
+pub mod tokenizer;
 
 pub use error::{Error, ErrorKind};
 

@@ -1,3 +1,6 @@
 //! tests
+
 mod counting;
+mod detok;
 mod gguf;
+mod tokenizer;

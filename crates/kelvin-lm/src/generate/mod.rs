@@ -1,0 +1,5 @@
+//! From a model and a prompt to text.
+
+mod detok;
+
+pub use detok::{Detok, Progress};
