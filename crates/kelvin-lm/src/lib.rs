@@ -4,6 +4,7 @@
 
 pub mod dtype;
 mod error;
+pub mod kernel;
 
 pub use error::{Error, ErrorKind};
 
