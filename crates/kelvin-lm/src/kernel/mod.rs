@@ -4,6 +4,11 @@
 //! sum. So thread count, batch size, prefill chunking and instruction set change no bit within a
 //! numerics [`Profile`].
 
+#![expect(
+    clippy::inline_always,
+    reason = "a kernel is compiled for an instruction set by being inlined into its dispatcher"
+)]
+
 mod engine;
 pub(crate) mod math;
 mod matrix;
