@@ -6,6 +6,7 @@ pub mod dtype;
 mod error;
 pub mod format;
 pub mod generate;
+pub mod kernel;
 pub mod tokenizer;
 
 pub use error::{Error, ErrorKind};

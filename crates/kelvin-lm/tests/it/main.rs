@@ -3,4 +3,5 @@
 mod counting;
 mod detok;
 mod gguf;
+mod kernel;
 mod tokenizer;
