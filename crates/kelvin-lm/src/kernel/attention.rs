@@ -90,20 +90,22 @@ struct Piece<'a> {
 }
 
 impl Piece<'_> {
-    fn halves(&mut self, head_dim: usize) -> (Piece<'_>, Piece<'_>) {
+    fn halves(self, head_dim: usize) -> (Self, Self) {
         let left = self.pieces / 2;
-        let heads = self.heads.len() * left / self.pieces;
-        let scores = self.scores.len() / self.pieces * left;
-        let middle = self.heads.start + heads;
-        let outs = self.out.split_at_mut(heads * head_dim);
-        let scores = self.scores.split_at_mut(scores);
+        let n_heads = self.heads.len() * left / self.pieces;
+        let n_scores = self.scores.len() / self.pieces * left;
+        let middle = self.heads.start + n_heads;
+        let (left_out, right_out) = self.out.split_at_mut(n_heads * head_dim);
+        let (left_scores, right_scores) = self.scores.split_at_mut(n_scores);
+        let heads = self.heads.start..middle;
+        let right = self.pieces - left;
         (
-            Piece { heads: self.heads.start..middle, pieces: left, out: outs.0, scores: scores.0 },
-            Piece {
+            Self { heads, pieces: left, out: left_out, scores: left_scores },
+            Self {
                 heads: middle..self.heads.end,
-                pieces: self.pieces - left,
-                out: outs.1,
-                scores: scores.1,
+                pieces: right,
+                out: right_out,
+                scores: right_scores,
             },
         )
     }

@@ -1,7 +1,7 @@
 //! Rotary positions. Su et al., arXiv 2104.09864.
 
 use super::simd::{Kernel, LANES, Simd};
-use super::{math, part};
+use super::part;
 
 /// How far each pair of a head turns per position: base^(−2i/`head_dim`), in f64.
 ///
@@ -12,8 +12,8 @@ pub(crate) struct Frequencies(Vec<f64>);
 
 impl Frequencies {
     pub(crate) fn new(base: f32, head_dim: usize) -> Self {
-        let step = -2.0 * kelvin::math::ln(f64::from(base)) / head_dim as f64;
-        Self((0..head_dim / 2).map(|i| kelvin::math::exp(step * i as f64)).collect())
+        let step = -2.0 * f64::from(base).ln() / head_dim as f64;
+        Self((0..head_dim / 2).map(|i| (step * i as f64).exp()).collect())
     }
 
     /// Cosines, then sines, of one position: appended to `table`.
@@ -23,7 +23,7 @@ impl Frequencies {
         table.resize(start + 2 * half, 0.0);
         let (cos, sin) = table[start..].split_at_mut(half);
         for ((frequency, cos), sin) in self.0.iter().zip(cos).zip(sin) {
-            let (s, c) = math::sin_cos(pos as f64 * frequency);
+            let (s, c) = (pos as f64 * frequency).sin_cos();
             (*cos, *sin) = (c as f32, s as f32);
         }
     }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::weights::{Layer, Weights};
 use crate::config::{Activation, Architecture, Config, Window};
 use crate::format::gguf::{Gguf, Tensor};
-use crate::kernel::matrix::Matrix;
+use crate::kernel::Matrix;
 use crate::{Error, ErrorKind, Result};
 
 /// Positions between Gemma 3's layers that see everything, and the rotary base of the others:
@@ -168,7 +168,8 @@ fn vocab_size(keys: &Keys<'_>) -> Result<usize> {
     let Some(embedding) = keys.gguf.tensor(EMBEDDING) else {
         return Err(Error::new(ErrorKind::Shape, format!("the file lacks tensor {EMBEDDING}")));
     };
-    let rows = embedding.shape()[0];
+    // what does not fit is beyond every limit that the blueprint is held to
+    let rows = usize::try_from(embedding.shape()[0]).unwrap_or(usize::MAX);
     match keys.size("vocab_size")?.filter(|given| *given != rows) {
         Some(given) => Err(Error::new(
             ErrorKind::Shape,
@@ -243,8 +244,8 @@ impl<'a> Reader<'a> {
                 format!("the file lacks tensor {name}, expected of shape {shape:?}"),
             ));
         };
-        if tensor.shape() != shape {
-            let found = tensor.shape();
+        let found = tensor.shape();
+        if !found.iter().copied().eq(shape.iter().map(|&size| size as u64)) {
             return Err(Error::new(
                 ErrorKind::Shape,
                 format!("tensor {name} has shape {found:?}, expected {shape:?}"),

@@ -23,7 +23,7 @@ pub use self::transformer::{Row, Scratch, Wanted};
 /// use kelvin_lm::{EngineOptions, Model, Session};
 ///
 /// # fn main() -> kelvin_lm::Result<()> {
-/// let model = Model::load("smollm2.gguf", &EngineOptions::default())?;
+/// let model = Model::load("smollm2.gguf", EngineOptions::default())?;
 /// let mut session = Session::new(&model);
 /// let logits = session.feed(&[504, 2915, 314])?;
 /// assert_eq!(logits.len(), model.config().vocab_size);
@@ -43,7 +43,7 @@ impl Model {
     ///
     /// # Errors
     /// Those of [`Gguf::read`] and of [`Model::from_gguf`], with the path.
-    pub fn load(path: impl AsRef<Path>, options: &EngineOptions) -> Result<Self> {
+    pub fn load(path: impl AsRef<Path>, options: EngineOptions) -> Result<Self> {
         let path = path.as_ref();
         let gguf = Gguf::read(path)?;
         Self::from_gguf(&gguf, options).map_err(|error| error.in_file(path))
@@ -55,7 +55,7 @@ impl Model {
     /// [`ErrorKind::Unsupported`] for an architecture, setting or tensor that this version does not
     /// know; [`ErrorKind::Shape`] for a tensor that is missing or does not fit;
     /// [`ErrorKind::Format`] for a missing hyper-parameter; [`ErrorKind::Parameter`] for options.
-    pub fn from_gguf(gguf: &Gguf, options: &EngineOptions) -> Result<Self> {
+    pub fn from_gguf(gguf: &Gguf, options: EngineOptions) -> Result<Self> {
         let config = gguf::config(gguf)?;
         let engine = Engine::new(options)?;
         let weights = engine.install(|| gguf::weights(gguf, &config))?;

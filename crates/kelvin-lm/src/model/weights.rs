@@ -4,7 +4,7 @@
 //! beside this; the Hugging Face layout is a second file like it. Here, norm weights include
 //! Gemma's + 1, and the pairs that rotary positions turn are (i, i + `head_dim` / 2).
 
-use crate::kernel::matrix::Matrix;
+use crate::kernel::Matrix;
 
 /// Everything learned.
 #[derive(Debug)]
@@ -56,7 +56,7 @@ impl Weights {
     /// Bytes of weights that one token reads: all but the embedding, which is one row of it.
     pub(crate) fn bytes_per_token(&self) -> usize {
         let layers: usize = self.layers.iter().map(Layer::bytes).sum();
-        layers + self.head().bytes() + size_of_val(self.output_norm.as_slice())
+        layers + self.head().n_bytes() + size_of_val(self.output_norm.as_slice())
     }
 }
 
@@ -64,6 +64,6 @@ impl Layer {
     fn bytes(&self) -> usize {
         let matrices =
             [&self.query, &self.key, &self.value, &self.output, &self.gate, &self.up, &self.down];
-        matrices.into_iter().map(Matrix::bytes).sum()
+        matrices.into_iter().map(Matrix::n_bytes).sum()
     }
 }

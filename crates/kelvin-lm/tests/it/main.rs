@@ -1,1 +1,5 @@
-//! tests
+//! Integration tests of `kelvin-lm`.
+
+mod forward;
+mod reference;
+mod tiny;

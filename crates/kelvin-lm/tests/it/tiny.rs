@@ -208,7 +208,8 @@ fn string(text: &str) -> Vec<u8> {
     bytes
 }
 
-/// A power of two as scale, so that it is exact in half precision, and 32 quants.
+/// A power of two as scale, so that it is exact in half precision, and 32 quants; truncated, so that
+/// doing it again changes nothing.
 fn quantised(block: &[f32]) -> (f32, [i8; 32]) {
     let largest = block.iter().fold(0.0_f32, |largest, x| largest.max(x.abs()));
     let mut scale = 1.0;
@@ -217,7 +218,7 @@ fn quantised(block: &[f32]) -> (f32, [i8; 32]) {
     }
     let mut quants = [0; 32];
     for (quant, x) in quants.iter_mut().zip(block) {
-        *quant = (x / scale).round() as i8;
+        *quant = (x / scale).trunc() as i8;
     }
     (scale, quants)
 }
