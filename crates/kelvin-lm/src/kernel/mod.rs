@@ -4,7 +4,16 @@
 //! sum. So thread count, batch size, prefill chunking and instruction set change no bit within a
 //! numerics [`Profile`].
 
+mod engine;
 pub(crate) mod math;
+mod matrix;
+mod prepared;
+mod probe;
+mod product;
 pub(crate) mod simd;
 
+pub use engine::{Activations, Engine, EngineOptions};
+pub use matrix::Matrix;
+pub use prepared::Prepared;
+pub use probe::bandwidth_probe;
 pub use simd::{Level, Profile};
