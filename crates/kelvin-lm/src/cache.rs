@@ -40,11 +40,7 @@ type Page = Vec<f32>;
 
 impl Layout {
     pub(crate) fn of(config: &Config) -> Self {
-        Self {
-            n_layers: config.n_layers,
-            n_kv_heads: config.n_kv_heads,
-            head_dim: config.head_dim,
-        }
+        Self { n_layers: config.n_layers, n_kv_heads: config.n_kv_heads, head_dim: config.head_dim }
     }
 
     /// Numbers from one position's values to the next: whole vectors.

@@ -184,8 +184,7 @@ impl Config {
     }
 
     fn check_scales(&self) -> Result<()> {
-        let scales =
-            [("embedding_scale", self.embedding_scale), ("query_scale", self.query_scale)];
+        let scales = [("embedding_scale", self.embedding_scale), ("query_scale", self.query_scale)];
         match scales.into_iter().find(|(_, scale)| !(scale.is_finite() && *scale > 0.0)) {
             Some((name, scale)) => {
                 Err(shape(format!("{name} = {scale} is not finite and above 0")))

@@ -15,11 +15,9 @@ pub use cache::KvCache;
 pub use config::{Activation, Architecture, Config, Window};
 pub use error::{Error, ErrorKind};
 pub use generate::Session;
+pub use kelvin::TokenId;
 pub use kernel::{Engine, EngineOptions};
 pub use model::Model;
-
-/// A token's number in its vocabulary.
-pub type TokenId = u32;
 
 /// The result of everything here that can fail.
 pub type Result<T> = std::result::Result<T, Error>;

@@ -4,12 +4,17 @@
 //! sum. So thread count, batch size, prefill chunking and instruction set change no bit within a
 //! numerics [`Profile`].
 
+pub(crate) mod activation;
+pub(crate) mod attention;
 mod engine;
 pub(crate) mod math;
 mod matrix;
+pub(crate) mod norm;
+mod part;
 mod prepared;
 mod probe;
 mod product;
+pub(crate) mod rope;
 pub(crate) mod simd;
 
 pub use engine::{Activations, Engine, EngineOptions};

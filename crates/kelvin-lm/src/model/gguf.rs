@@ -131,11 +131,8 @@ pub(super) fn config(gguf: &Gguf) -> Result<Config> {
     let n_heads = keys.needed_size("attention.head_count")?;
     let head_dim = keys.head_dim(d_model, n_heads)?;
     let gemma = architecture == Architecture::Gemma3;
-    let query_width = if gemma && n_layers == GEMMA3_27B_LAYERS {
-        d_model / n_heads.max(1)
-    } else {
-        head_dim
-    };
+    let query_width =
+        if gemma && n_layers == GEMMA3_27B_LAYERS { d_model / n_heads.max(1) } else { head_dim };
     let config = Config {
         architecture,
         n_layers,
@@ -295,7 +292,11 @@ impl<'a> Reader<'a> {
         match self.gguf.tensors().find(|tensor| !self.used.contains(tensor.name())) {
             Some(extra) => Err(Error::new(
                 ErrorKind::Unsupported,
-                format!("tensor {} is no part of a {} model here", extra.name(), self.config.architecture),
+                format!(
+                    "tensor {} is no part of a {} model here",
+                    extra.name(),
+                    self.config.architecture
+                ),
             )
             .at(extra.offset())),
             None => Ok(()),

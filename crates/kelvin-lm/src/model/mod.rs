@@ -94,11 +94,7 @@ impl Model {
     /// [`ErrorKind::Prompt`] for a row without tokens or a token outside the vocabulary,
     /// [`ErrorKind::Context`] beyond `max_seq`, [`ErrorKind::Parameter`] for a cache of another
     /// model's shape; every cache is then as it was.
-    pub fn forward<'s>(
-        &self,
-        rows: &mut [Row<'_>],
-        scratch: &'s mut Scratch,
-    ) -> Result<&'s [f32]> {
+    pub fn forward<'s>(&self, rows: &mut [Row<'_>], scratch: &'s mut Scratch) -> Result<&'s [f32]> {
         rows.iter().try_for_each(|row| self.check(row.cache, row.tokens))?;
         let Self { config, engine, weights, turns } = self;
         let decoder = Decoder { engine, config, weights, turns };

@@ -208,8 +208,7 @@ impl Decoder<'_> {
         self.norm_stream(scratch, &layer.attn_norm);
         let inputs = [&layer.query, &layer.key, &layer.value];
         self.engine.prepare(&scratch.block, self.config.d_model, &inputs, &mut scratch.prepared);
-        let outputs =
-            &mut [&mut scratch.query[..], &mut scratch.key[..], &mut scratch.value[..]];
+        let outputs = &mut [&mut scratch.query[..], &mut scratch.key[..], &mut scratch.value[..]];
         self.engine.product(&inputs, &scratch.prepared, outputs);
         self.place(scratch, index, layer);
         self.remember(rows, scratch, index);
@@ -282,12 +281,7 @@ impl Decoder<'_> {
         self.engine.product(&inputs, &scratch.prepared, outputs);
         let activation = self.config.activation;
         self.engine.dispatch(Gate { activation, gate: &mut scratch.gate, up: &scratch.up });
-        self.engine.prepare(
-            &scratch.gate,
-            self.config.d_ff,
-            &[&layer.down],
-            &mut scratch.prepared,
-        );
+        self.engine.prepare(&scratch.gate, self.config.d_ff, &[&layer.down], &mut scratch.prepared);
         self.engine.product(&[&layer.down], &scratch.prepared, &mut [&mut scratch.block[..]]);
         self.join_stream(scratch, layer.post_ffn_norm.as_deref());
     }
