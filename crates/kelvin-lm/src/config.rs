@@ -116,7 +116,7 @@ pub struct Config {
 }
 
 /// What a size may be: large enough for any published model of these families, small enough that
-/// products of two sizes stay far from overflow.
+/// products of two sizes stay far from overflow and angles within what sines are exact for.
 const LIMITS: [(&str, usize); 9] = [
     ("n_layers", 1 << 10),
     ("d_model", 1 << 17),
@@ -125,8 +125,8 @@ const LIMITS: [(&str, usize); 9] = [
     ("head_dim", 1 << 12),
     ("d_ff", 1 << 20),
     ("vocab_size", 1 << 24),
-    ("max_seq", 1 << 26),
-    ("window", 1 << 26),
+    ("max_seq", 1 << 20),
+    ("window", 1 << 20),
 ];
 
 impl Config {

@@ -197,7 +197,12 @@ fn tiles_per_piece(matrix: &Matrix, bytes: usize) -> usize {
 
 /// Splits `out`, `[n, cols]`, into runs of `tiles` tiles of columns; of each run the n rows, in
 /// order.
-fn split_columns<'a>(out: &'a mut [f32], cols: usize, tiles: usize, table: &mut Vec<&'a mut [f32]>) {
+fn split_columns<'a>(
+    out: &'a mut [f32],
+    cols: usize,
+    tiles: usize,
+    table: &mut Vec<&'a mut [f32]>,
+) {
     let mut rows: Vec<&mut [f32]> = out.chunks_exact_mut(cols).collect();
     for first in (0..cols).step_by(tiles * TILE) {
         let width = (tiles * TILE).min(cols - first);

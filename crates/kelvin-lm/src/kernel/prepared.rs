@@ -2,8 +2,8 @@
 
 use rayon::prelude::*;
 
-use super::matrix::BLOCK;
 use super::math::ROUNDER;
+use super::matrix::BLOCK;
 use super::simd::{Kernel, LANES, Level, Profile, Simd};
 
 /// 32 activations of one row as 8-bit integers: x ≈ scale · quant.

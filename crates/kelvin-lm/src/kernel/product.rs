@@ -1,10 +1,10 @@
 //! Products of activations with weight matrices.
 
+use super::Activations;
 use super::matrix::layout::{Format, GROUPS, Quantised, with_format};
 use super::matrix::{BLOCK, Line, Matrix, TILE};
 use super::prepared::{Prepared, QuantBlock};
 use super::simd::{Kernel, Simd};
-use super::Activations;
 use crate::dtype::Dtype;
 
 /// Rows of activations that a piece works on while they stay in the cache.
@@ -95,11 +95,8 @@ trait Product {
     fn rows<const R: usize>(x: &Prepared, row: usize) -> [&[Self::Block]; R];
 
     /// The sixteen sums of a tile for each row.
-    fn tile<S: Simd, const R: usize>(
-        simd: S,
-        tile: &[Line],
-        x: [&[Self::Block]; R],
-    ) -> [S::F32; R];
+    fn tile<S: Simd, const R: usize>(simd: S, tile: &[Line], x: [&[Self::Block]; R])
+    -> [S::F32; R];
 }
 
 /// Integer dot products per block, scaled and added in f32, block after block.
@@ -114,11 +111,7 @@ impl<F: Quantised> Product for Int8<F> {
     }
 
     #[inline(always)]
-    fn tile<S: Simd, const R: usize>(
-        simd: S,
-        tile: &[Line],
-        x: [&[QuantBlock]; R],
-    ) -> [S::F32; R] {
+    fn tile<S: Simd, const R: usize>(simd: S, tile: &[Line], x: [&[QuantBlock]; R]) -> [S::F32; R] {
         let mut sums = [simd.splat(0.0); R];
         for (index, record) in tile.chunks_exact(F::LINES).enumerate() {
             let first = index * F::BLOCKS;

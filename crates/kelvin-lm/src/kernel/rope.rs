@@ -1,6 +1,6 @@
 //! Rotary positions. Su et al., arXiv 2104.09864.
 
-use super::part;
+use super::{math, part};
 use super::simd::{Kernel, LANES, Simd};
 
 /// How far each pair of a head turns per position: base^(−2i/`head_dim`), in f64.
@@ -23,7 +23,7 @@ impl Frequencies {
         table.resize(start + 2 * half, 0.0);
         let (cos, sin) = table[start..].split_at_mut(half);
         for ((frequency, cos), sin) in self.0.iter().zip(cos).zip(sin) {
-            let (s, c) = sin_cos(pos as f64 * frequency);
+            let (s, c) = math::sin_cos(pos as f64 * frequency);
             (*cos, *sin) = (to_f32(c), to_f32(s));
         }
     }
@@ -68,66 +68,10 @@ fn to_f32(x: f64) -> f32 {
     x as f32
 }
 
-/// π/2 in three parts; the first two have 26 bits, so that a multiple below 2^27 is exact.
-const HALF_PI: [f64; 3] =
-    [1.570_796_310_901_641_8, 1.589_325_471_229_585_7e-8, 6.123_233_995_736_766e-17];
-
-/// Sine and cosine of an angle from 0 to 2^26, within 2^-50; + − × only, so the same bits everywhere.
-///
-/// x = n · π/2 + r with |r| ≤ π/4, then the polynomials of fdlibm's `k_sin.c` and `k_cos.c`.
-fn sin_cos(x: f64) -> (f64, f64) {
-    let n = (x * std::f64::consts::FRAC_2_PI).round();
-    let r = ((x - n * HALF_PI[0]) - n * HALF_PI[1]) - n * HALF_PI[2];
-    let square = r * r;
-    let sin = r + r * square * polynomial(square, SIN);
-    let cos = (1.0 - 0.5 * square) + square * square * polynomial(square, COS);
-    match n % 4.0 {
-        0.0 => (sin, cos),
-        1.0 => (cos, -sin),
-        2.0 => (-sin, -cos),
-        _ => (-cos, sin),
-    }
-}
-
-const SIN: [f64; 6] = [
-    1.589_690_995_211_55e-10,
-    -2.505_076_025_340_686_3e-8,
-    2.755_731_370_707_006_8e-6,
-    -1.984_126_982_985_795e-4,
-    8.333_333_333_322_49e-3,
-    -0.166_666_666_666_666_32,
-];
-
-const COS: [f64; 6] = [
-    -1.135_964_755_778_819_5e-11,
-    2.087_572_321_298_175e-9,
-    -2.755_731_435_139_066_3e-7,
-    2.480_158_728_947_673e-5,
-    -1.388_888_888_887_411e-3,
-    0.041_666_666_666_666_6,
-];
-
-/// Highest power first.
-fn polynomial(x: f64, coefficients: [f64; 6]) -> f64 {
-    coefficients.into_iter().fold(0.0, |sum, coefficient| sum * x + coefficient)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Frequencies, Rotate, sin_cos};
+    use super::{Frequencies, Rotate};
     use crate::kernel::simd::{Level, Profile};
-
-    #[test]
-    #[expect(clippy::disallowed_methods, reason = "the oracle is the platform's, to 2^-50")]
-    fn sine_and_cosine_agree_with_an_oracle() {
-        let far = (1 << 26) as f64;
-        let angles = (0..20_000).map(|i| f64::from(i) * 0.000_7);
-        for x in angles.chain((0..20_000).map(|i| far * f64::from(i) / 20_000.0)) {
-            let (sin, cos) = sin_cos(x);
-            assert!((sin - x.sin()).abs() < 1e-15, "sin {x} = {sin}");
-            assert!((cos - x.cos()).abs() < 1e-15, "cos {x} = {cos}");
-        }
-    }
 
     #[test]
     fn the_first_pair_turns_by_the_position_itself_and_the_last_hardly() {

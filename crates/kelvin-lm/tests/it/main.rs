@@ -2,6 +2,7 @@
 
 mod determinism;
 mod forward;
+mod kernel;
 mod real;
 mod reference;
 mod tiny;

@@ -54,8 +54,7 @@ fn dot4(acc: __m256i, unsigned: __m256i, signed: __m256i) -> __m256i {
         _mm256_and_si256(unsigned, _mm256_set1_epi16(0xff)),
         _mm256_srai_epi16::<8>(_mm256_slli_epi16::<8>(signed)),
     );
-    let odd =
-        _mm256_madd_epi16(_mm256_srli_epi16::<8>(unsigned), _mm256_srai_epi16::<8>(signed));
+    let odd = _mm256_madd_epi16(_mm256_srli_epi16::<8>(unsigned), _mm256_srai_epi16::<8>(signed));
     _mm256_add_epi32(acc, _mm256_add_epi32(even, odd))
 }
 

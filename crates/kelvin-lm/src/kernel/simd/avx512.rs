@@ -88,11 +88,7 @@ impl<P: Rounding> Simd for Avx512<P> {
 
     #[inline(always)]
     fn mul_add(self, a: __m512, b: __m512, c: __m512) -> __m512 {
-        if P::FUSED {
-            value!(_mm512_fmadd_ps(a, b, c))
-        } else {
-            self.add(self.mul(a, b), c)
-        }
+        if P::FUSED { value!(_mm512_fmadd_ps(a, b, c)) } else { self.add(self.mul(a, b), c) }
     }
 
     #[inline(always)]
