@@ -6,13 +6,13 @@ use crate::config::Activation;
 
 /// gate ← activation(gate) · up, number by number.
 #[derive(Debug)]
-pub(crate) struct Gate<'a> {
+pub(crate) struct Gated<'a> {
     pub(crate) activation: Activation,
     pub(crate) gate: &'a mut [f32],
     pub(crate) up: &'a [f32],
 }
 
-impl Kernel for Gate<'_> {
+impl Kernel for Gated<'_> {
     type Output = ();
 
     #[inline(always)]

@@ -174,7 +174,9 @@ impl View<'_> {
         self.mix::<S, H, V>(simd, scores, out);
         for (sum, out) in sums.into_iter().zip(out.chunks_exact_mut(self.head_dim)) {
             let scale = 1.0 / sum;
-            out.iter_mut().for_each(|x| *x *= scale);
+            for x in out {
+                *x *= scale;
+            }
         }
     }
 

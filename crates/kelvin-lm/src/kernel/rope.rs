@@ -1,7 +1,7 @@
 //! Rotary positions. Su et al., arXiv 2104.09864.
 
-use super::{math, part};
 use super::simd::{Kernel, LANES, Simd};
+use super::{math, part};
 
 /// How far each pair of a head turns per position: base^(−2i/`head_dim`), in f64.
 ///

@@ -160,17 +160,19 @@ pub(super) fn config(gguf: &Gguf) -> Result<Config> {
     Ok(config)
 }
 
-/// Rows of the embedding, held to what the metadata says.
+/// Rows of the embedding, held to what the metadata and the tokenizer say.
 fn vocab_size(keys: &Keys<'_>) -> Result<usize> {
     let Some(embedding) = keys.gguf.tensor(EMBEDDING) else {
         return Err(Error::new(ErrorKind::Shape, format!("the file lacks tensor {EMBEDDING}")));
     };
     // what does not fit is beyond every limit that the blueprint is held to
     let rows = usize::try_from(embedding.shape()[0]).unwrap_or(usize::MAX);
-    match keys.size("vocab_size")?.filter(|given| *given != rows) {
+    let tokens = keys.gguf.metadata().strings("tokenizer.ggml.tokens")?;
+    let given = [keys.size("vocab_size")?, tokens.map(|tokens| tokens.len())];
+    match given.into_iter().flatten().find(|given| *given != rows) {
         Some(given) => Err(Error::new(
             ErrorKind::Shape,
-            format!("vocab_size = {given}, but {EMBEDDING} has {rows} rows"),
+            format!("the vocabulary has {given} tokens, but {EMBEDDING} has {rows} rows"),
         )
         .at(embedding.offset())),
         None => Ok(rows),

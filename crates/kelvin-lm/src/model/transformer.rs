@@ -4,7 +4,7 @@ use super::weights::{Layer, Weights};
 use crate::TokenId;
 use crate::cache::KvCache;
 use crate::config::Config;
-use crate::kernel::activation::Gate;
+use crate::kernel::activation::Gated;
 use crate::kernel::attention::{Attention, Sight};
 use crate::kernel::norm::RmsNorm;
 use crate::kernel::rope::{Frequencies, Rotate};
@@ -280,7 +280,7 @@ impl Decoder<'_> {
         let outputs = &mut [&mut scratch.gate[..], &mut scratch.up[..]];
         self.engine.product(&inputs, &scratch.prepared, outputs);
         let activation = self.config.activation;
-        self.engine.dispatch(Gate { activation, gate: &mut scratch.gate, up: &scratch.up });
+        self.engine.dispatch(Gated { activation, gate: &mut scratch.gate, up: &scratch.up });
         self.engine.prepare(&scratch.gate, self.config.d_ff, &[&layer.down], &mut scratch.prepared);
         self.engine.product(&[&layer.down], &scratch.prepared, &mut [&mut scratch.block[..]]);
         self.join_stream(scratch, layer.post_ffn_norm.as_deref());

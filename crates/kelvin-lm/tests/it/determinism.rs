@@ -59,7 +59,11 @@ fn together(model: &Model, prompts: &[Vec<u32>]) -> Vec<Rows> {
         let mut rows: Vec<Row<'_>> = caches
             .iter_mut()
             .zip(prompts)
-            .map(|(cache, prompt)| Row { cache, tokens: &prompt[part(prompt)], wanted: Wanted::All })
+            .map(|(cache, prompt)| Row {
+                cache,
+                tokens: &prompt[part(prompt)],
+                wanted: Wanted::All,
+            })
             .collect();
         let logits = model.forward(&mut rows, &mut scratch).expect("the prompts fit");
         let mut logits = logits.chunks_exact(model.config().vocab_size).map(hash);
