@@ -62,10 +62,10 @@ const MODELS: [Shapes; 2] = [
     },
 ];
 
-/// Bytes that are neither zero nor a non-finite scale: 0x01 0x2d… is a small f16.
+/// A matrix of small bytes, so that no scale is infinite.
 fn weights(dtype: Dtype, rows: usize, cols: usize) -> Matrix {
     let len = rows * cols / dtype.block_len() * dtype.block_bytes();
-    let bytes: Vec<u8> = (0..len).map(|i| (i * 37 % 31) as u8).collect();
+    let bytes: Vec<u8> = (0..31).cycle().take(len).collect();
     Matrix::new(dtype, rows, cols, &bytes).expect("whole blocks")
 }
 
@@ -108,7 +108,9 @@ fn median_seconds(engine: &Engine, steps: &mut [Step], runs: usize) -> f64 {
         (0..runs)
             .map(|_| {
                 let start = Instant::now();
-                steps.iter_mut().for_each(|step| step.run(engine));
+                for step in &mut *steps {
+                    step.run(engine);
+                }
                 start.elapsed().as_secs_f64()
             })
             .collect()
@@ -161,7 +163,7 @@ fn main() {
             let mut many = [Step::new((1024, &[]), 64)];
             many[0].matrices = vec![weights(dtype, 1024, 1024)];
             many[0].out = vec![vec![0.0; 64 * 1024]];
-            let products = (1 << 26) as f64 / median_seconds(&engine, &mut many, 15);
+            let products = f64::from(1 << 26) / median_seconds(&engine, &mut many, 15);
             println!(
                 "  {dtype}: one row {:.1} GB/s, 64 rows {:.1} G products/s",
                 decode / 1e9,

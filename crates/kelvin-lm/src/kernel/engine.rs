@@ -4,7 +4,7 @@ use std::mem;
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-use super::matrix::{BLOCK, Matrix, TILE};
+use super::matrix::{Matrix, TILE};
 use super::prepared::Prepared;
 use super::product::{Piece, reads_int8};
 use super::simd::{Kernel, Level, Profile};
@@ -21,7 +21,7 @@ pub enum Activations {
 }
 
 /// What an [`Engine`] is made of. `None` means: the best this machine has.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct EngineOptions {
     /// Threads, at least 1. Changes no bit.
     pub threads: Option<usize>,

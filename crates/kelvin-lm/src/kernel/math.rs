@@ -21,7 +21,7 @@ pub(crate) fn exp<S: Simd>(simd: S, x: S::F32) -> S::F32 {
     let shifted = simd.mul_add(x, simd.splat(std::f32::consts::LOG2_E), rounder);
     let n = simd.sub(shifted, rounder);
     // ln 2 in two parts, the first with so few bits that n times it is exact
-    let r = simd.mul_add(n, simd.splat(-0.693_359_375), x);
+    let r = simd.mul_add(n, simd.splat(-355.0 / 512.0), x);
     let r = simd.mul_add(n, simd.splat(2.121_944_4e-4), r);
     let mut poly = simd.splat(1.987_569_1e-4);
     for c in [1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 0.166_666_66, 0.5] {
@@ -35,11 +35,11 @@ pub(crate) fn exp<S: Simd>(simd: S, x: S::F32) -> S::F32 {
     let n = simd.add_i32(n, bias);
     let half = simd.shr(n, 1);
     let rest = simd.sub_i32(n, half);
-    let power = |n| simd.from_bits(simd.shl(n, 23));
+    let power = |n| simd.with_bits(simd.shl(n, 23));
     simd.mul(simd.mul(poly, power(half)), power(rest))
 }
 
-/// x · σ(x) = x / (1 + e^−x), the SiLU (Swish) of Llama's feed-forward.
+/// x · σ(x) = x / (1 + e^−x), the `SiLU` (Swish) of Llama's feed-forward.
 #[inline(always)]
 pub(crate) fn silu<S: Simd>(simd: S, x: S::F32) -> S::F32 {
     let one = simd.splat(1.0);
@@ -53,7 +53,7 @@ pub(crate) fn gelu_tanh<S: Simd>(simd: S, x: S::F32) -> S::F32 {
     let one = simd.splat(1.0);
     let cubic = simd.mul_add(simd.mul(x, x), simd.splat(0.044_715), one);
     // −2 √(2/π)
-    let exponent = simd.mul(simd.mul(x, simd.splat(-1.595_769_1)), cubic);
+    let exponent = simd.mul(simd.mul(x, simd.splat(-1.595_769_2)), cubic);
     simd.div(x, simd.add(one, exp(simd, exponent)))
 }
 

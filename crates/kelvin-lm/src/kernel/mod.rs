@@ -4,6 +4,11 @@
 //! sum. So thread count, batch size, prefill chunking and instruction set change no bit within a
 //! numerics [`Profile`].
 
+#![expect(
+    clippy::inline_always,
+    reason = "a kernel is compiled for an instruction set by being inlined into its dispatcher"
+)]
+
 pub(crate) mod activation;
 pub(crate) mod attention;
 mod engine;

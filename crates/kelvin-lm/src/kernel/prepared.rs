@@ -6,6 +6,9 @@ use super::math::ROUNDER;
 use super::matrix::BLOCK;
 use super::simd::{Kernel, LANES, Level, Profile, Simd};
 
+/// Numbers that one thread quantises at a time: with fewer, a fork costs more than it saves.
+const PIECE: usize = 4096;
+
 /// 32 activations of one row as 8-bit integers: x ≈ scale · quant.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct QuantBlock {
@@ -75,8 +78,6 @@ impl Prepared {
         let quantise = |(x, blocks): (&[f32], &mut [QuantBlock])| {
             level.dispatch(profile, Quantise { x, blocks });
         };
-        // below a few thousand numbers, a fork costs more than it saves
-        const PIECE: usize = 4096;
         if x.len() <= PIECE {
             quantise((x, &mut self.blocks));
         } else {

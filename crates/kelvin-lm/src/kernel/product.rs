@@ -1,6 +1,8 @@
 //! Products of activations with weight matrices.
 
 use super::Activations;
+use std::marker::PhantomData;
+
 use super::matrix::layout::{Format, GROUPS, Quantised, with_format};
 use super::matrix::{BLOCK, Line, Matrix, TILE};
 use super::prepared::{Prepared, QuantBlock};
@@ -76,9 +78,9 @@ impl Piece<'_, '_> {
             if let Some(out) = out.first_chunk_mut() {
                 simd.store(sum, out);
             } else {
-                let mut lanes = [0.0; TILE];
-                simd.store(sum, &mut lanes);
-                out.copy_from_slice(&lanes[..out.len()]);
+                let mut outputs = [0.0; TILE];
+                simd.store(sum, &mut outputs);
+                out.copy_from_slice(&outputs[..out.len()]);
             }
         }
         R
@@ -117,8 +119,8 @@ impl<F: Quantised> Product for Int8<F> {
             let first = index * F::BLOCKS;
             for block in 0..F::BLOCKS.min(x[0].len() - first) {
                 let x = x.map(|x| &x[first + block]);
-                for part in 0..F::PARTS {
-                    part_of_block::<S, F, R>(simd, (record, block, part), x, &mut sums);
+                for index in 0..F::PARTS {
+                    Part::<F>::of(record, block, index).add(simd, x, &mut sums);
                 }
                 if F::AFFINE {
                     let minimum = F::minimum(simd, record, block);
@@ -132,35 +134,50 @@ impl<F: Quantised> Product for Int8<F> {
     }
 }
 
-/// Adds the scaled dot products of the groups that share a scale.
-#[inline(always)]
-fn part_of_block<S: Simd, F: Quantised, const R: usize>(
-    simd: S,
-    (record, block, part): (&[Line], usize, usize),
-    x: [&QuantBlock; R],
-    sums: &mut [S::F32; R],
-) {
-    let zero = simd.splat_i32(0);
-    let per_part = GROUPS / F::PARTS;
-    let mut quants = [zero; GROUPS];
-    for group in 0..per_part {
-        quants[group] = F::quants(simd, record, block, part * per_part + group);
+/// The groups of a block that share a scale.
+struct Part<'a, F> {
+    record: &'a [Line],
+    block: usize,
+    index: usize,
+    format: PhantomData<F>,
+}
+
+impl<'a, F: Quantised> Part<'a, F> {
+    const GROUPS: usize = GROUPS / F::PARTS;
+
+    #[inline(always)]
+    fn of(record: &'a [Line], block: usize, index: usize) -> Self {
+        Self { record, block, index, format: PhantomData }
     }
-    let scale = F::scale(simd, record, block, part);
-    for (sum, x) in sums.iter_mut().zip(x) {
-        let mut dot = zero;
-        if !F::AFFINE {
-            let minus_sum = match F::PARTS {
-                1 => x.minus_sums[0] + x.minus_sums[1],
-                _ => x.minus_sums[part],
-            };
-            dot = simd.shl(simd.splat_i32(minus_sum), F::OFFSET_BITS);
+
+    /// Adds the scaled dot products of `R` rows to `sums`.
+    #[inline(always)]
+    fn add<S: Simd, const R: usize>(self, simd: S, x: [&QuantBlock; R], sums: &mut [S::F32; R]) {
+        let first = self.index * Self::GROUPS;
+        let mut quants = [simd.splat_i32(0); GROUPS];
+        for (group, quants) in quants.iter_mut().enumerate().take(Self::GROUPS) {
+            *quants = F::quants(simd, self.record, self.block, first + group);
         }
-        for group in 0..per_part {
-            let word = simd.splat_i32(x.words[part * per_part + group]);
-            dot = F::dot(simd, dot, quants[group], word);
+        let scale = F::scale(simd, self.record, self.block, self.index);
+        for (sum, x) in sums.iter_mut().zip(x) {
+            let mut dot = self.start(simd, x);
+            for (quants, word) in quants.into_iter().zip(&x.words[first..first + Self::GROUPS]) {
+                dot = F::dot(simd, dot, quants, simd.splat_i32(*word));
+            }
+            let scale = simd.mul(scale, simd.splat(x.scale));
+            *sum = simd.mul_add(scale, simd.to_f32(dot), *sum);
         }
-        *sum = simd.mul_add(simd.mul(scale, simd.splat(x.scale)), simd.to_f32(dot), *sum);
+    }
+
+    /// What the offset of the weights takes from the dot product.
+    #[inline(always)]
+    fn start<S: Simd>(&self, simd: S, x: &QuantBlock) -> S::I32 {
+        let minus_sum = match F::PARTS {
+            _ if F::AFFINE => 0,
+            1 => x.minus_sums[0] + x.minus_sums[1],
+            _ => x.minus_sums[self.index],
+        };
+        simd.shl(simd.splat_i32(minus_sum), F::OFFSET_BITS)
     }
 }
 

@@ -66,7 +66,7 @@ pub(crate) trait Simd: Copy + Send + Sync {
     /// The bits of each f32.
     fn to_bits(self, x: Self::F32) -> Self::I32;
     /// The f32 of each lane's bits.
-    fn from_bits(self, x: Self::I32) -> Self::F32;
+    fn with_bits(self, x: Self::I32) -> Self::F32;
 
     /// `x` in each lane.
     fn splat_i32(self, x: i32) -> Self::I32;
@@ -94,13 +94,13 @@ pub(crate) trait Simd: Copy + Send + Sync {
     fn low_bytes(self, x: Self::I32) -> [i8; LANES];
 
     /// Sixteen half-precision numbers, little-endian.
-    fn from_f16(self, from: &[u8; 32]) -> Self::F32;
+    fn load_f16(self, from: &[u8; 32]) -> Self::F32;
     /// Sixteen unsigned 16-bit numbers, little-endian.
-    fn from_u16(self, from: &[u8; 32]) -> Self::I32;
+    fn load_u16(self, from: &[u8; 32]) -> Self::I32;
     /// Sixteen unsigned bytes.
-    fn from_u8(self, from: &[u8; 16]) -> Self::I32;
+    fn load_u8(self, from: &[u8; 16]) -> Self::I32;
     /// Sixteen signed bytes.
-    fn from_i8(self, from: &[u8; 16]) -> Self::I32;
+    fn load_i8(self, from: &[u8; 16]) -> Self::I32;
 
     /// acc + the sum of each lane's four products u8 × i8, exactly.
     fn dot4(self, acc: Self::I32, unsigned: Self::I32, signed: Self::I32) -> Self::I32;

@@ -18,7 +18,7 @@ impl Numbers {
     }
 
     fn below(&mut self, limit: usize) -> usize {
-        (self.next() % limit as u64) as usize
+        usize::try_from(self.next() % limit as u64).expect("below a usize")
     }
 
     /// About normal, with a heavy tail.

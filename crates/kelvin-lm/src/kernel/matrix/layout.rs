@@ -163,16 +163,16 @@ pub(in super::super) trait Quantised: Format {
     #[inline(always)]
     fn scale<S: Simd>(simd: S, record: &[Line], block: usize, part: usize) -> S::F32 {
         match Self::LAYOUT.scales {
-            Scales::Plain { .. } => simd.from_f16(record[0].half(block)),
-            Scales::None | Scales::Affine => simd.from_f16(record[0].half(0)),
+            Scales::Plain { .. } => simd.load_f16(record[0].half(block)),
+            Scales::None | Scales::Affine => simd.load_f16(record[0].half(0)),
             Scales::Super => {
-                let scale = simd.from_u8(record[1 + block / 4].quarter(block % 4));
-                simd.mul(simd.from_f16(record[0].half(0)), simd.to_f32(scale))
+                let scale = simd.load_u8(record[1 + block / 4].quarter(block % 4));
+                simd.mul(simd.load_f16(record[0].half(0)), simd.to_f32(scale))
             }
             Scales::Signed => {
                 let at = 2 * block + part;
-                let scale = simd.from_i8(record[1 + at / 4].quarter(at % 4));
-                simd.mul(simd.from_f16(record[0].half(0)), simd.to_f32(scale))
+                let scale = simd.load_i8(record[1 + at / 4].quarter(at % 4));
+                simd.mul(simd.load_f16(record[0].half(0)), simd.to_f32(scale))
             }
         }
     }
@@ -180,9 +180,9 @@ pub(in super::super) trait Quantised: Format {
     /// What is added to each scaled quant of a block, where `AFFINE`.
     #[inline(always)]
     fn minimum<S: Simd>(simd: S, record: &[Line], block: usize) -> S::F32 {
-        let factor = simd.from_f16(record[0].half(1));
+        let factor = simd.load_f16(record[0].half(1));
         if Self::LAYOUT.scales == Scales::Super {
-            let minimum = simd.from_u8(record[3 + block / 4].quarter(block % 4));
+            let minimum = simd.load_u8(record[3 + block / 4].quarter(block % 4));
             simd.neg(simd.mul(factor, simd.to_f32(minimum)))
         } else {
             factor
@@ -268,10 +268,10 @@ macro_rules! floats {
 }
 
 floats! {
-    F32: |simd, record, column| simd.from_bits(simd.load_bytes(&record[column].0));
-    F16: |simd, record, column| simd.from_f16(record[column / 2].half(column % 2));
+    F32: |simd, record, column| simd.with_bits(simd.load_bytes(&record[column].0));
+    F16: |simd, record, column| simd.load_f16(record[column / 2].half(column % 2));
     BF16: |simd, record, column| {
-        simd.from_bits(simd.shl(simd.from_u16(record[column / 2].half(column % 2)), 16))
+        simd.with_bits(simd.shl(simd.load_u16(record[column / 2].half(column % 2)), 16))
     };
 }
 

@@ -1,6 +1,6 @@
 //! From ggml's blocks, row by row, to tiles.
 
-use super::layout::{GROUPS, Layout, Scales};
+use super::layout::{Layout, Scales};
 use super::{BLOCK, Line};
 use crate::dtype::Dtype;
 
@@ -48,11 +48,11 @@ fn quants(dtype: Dtype, row: &[u8], lane: usize, tile: &mut [Line]) {
 
 /// d of a block, and m where the format has one: they stand first in the file.
 fn put_factors(layout: Layout, source: &[u8], lane: usize, block: usize, scales: &mut [Line]) {
-    let line = &mut scales[0].0;
+    let factors = &mut scales[0].0;
     let at = 32 * block + 2 * lane;
-    line[at..at + 2].copy_from_slice(&source[..2]);
+    factors[at..at + 2].copy_from_slice(&source[..2]);
     if layout.scales == Scales::Affine {
-        line[32 + at..34 + at].copy_from_slice(&source[2..4]);
+        factors[32 + at..34 + at].copy_from_slice(&source[2..4]);
     }
 }
 
@@ -134,9 +134,8 @@ fn put_quants(columns: &[u8; BLOCK], lane: usize, lines: &mut [Line]) {
             *byte |= new;
         }
     };
-    let words = columns.as_chunks::<4>().0;
-    for group in 0..GROUPS {
-        let word = u32::from_le_bytes(words[group]);
+    for (group, word) in columns.as_chunks::<4>().0.iter().enumerate() {
+        let word = u32::from_le_bytes(*word);
         if bits == 8 {
             put(group, word);
             continue;

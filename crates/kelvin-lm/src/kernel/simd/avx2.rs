@@ -131,7 +131,7 @@ impl<P: Rounding> Simd for Avx2<P> {
     }
 
     #[inline(always)]
-    fn from_bits(self, x: Self::I32) -> Self::F32 {
+    fn with_bits(self, x: Self::I32) -> Self::F32 {
         value!([_mm256_castsi256_ps(x[0]), _mm256_castsi256_ps(x[1])])
     }
 
@@ -206,7 +206,7 @@ impl<P: Rounding> Simd for Avx2<P> {
     }
 
     #[inline(always)]
-    fn from_f16(self, from: &[u8; 32]) -> Self::F32 {
+    fn load_f16(self, from: &[u8; 32]) -> Self::F32 {
         let at: *const __m128i = from.as_ptr().cast();
         // SAFETY: the token proves the instructions; `from` is two times 16 readable bytes
         unsafe {
@@ -215,7 +215,7 @@ impl<P: Rounding> Simd for Avx2<P> {
     }
 
     #[inline(always)]
-    fn from_u16(self, from: &[u8; 32]) -> Self::I32 {
+    fn load_u16(self, from: &[u8; 32]) -> Self::I32 {
         let at: *const __m128i = from.as_ptr().cast();
         // SAFETY: the token proves the instructions; `from` is two times 16 readable bytes
         let [low, high] = unsafe { [_mm_loadu_si128(at), _mm_loadu_si128(at.add(1))] };
@@ -223,14 +223,14 @@ impl<P: Rounding> Simd for Avx2<P> {
     }
 
     #[inline(always)]
-    fn from_u8(self, from: &[u8; 16]) -> Self::I32 {
+    fn load_u8(self, from: &[u8; 16]) -> Self::I32 {
         // SAFETY: the token proves the instruction; `from` is 16 readable bytes
         let bytes = unsafe { _mm_loadu_si128(from.as_ptr().cast()) };
         value!([_mm256_cvtepu8_epi32(bytes), _mm256_cvtepu8_epi32(_mm_srli_si128::<8>(bytes))])
     }
 
     #[inline(always)]
-    fn from_i8(self, from: &[u8; 16]) -> Self::I32 {
+    fn load_i8(self, from: &[u8; 16]) -> Self::I32 {
         // SAFETY: the token proves the instruction; `from` is 16 readable bytes
         let bytes = unsafe { _mm_loadu_si128(from.as_ptr().cast()) };
         value!([_mm256_cvtepi8_epi32(bytes), _mm256_cvtepi8_epi32(_mm_srli_si128::<8>(bytes))])

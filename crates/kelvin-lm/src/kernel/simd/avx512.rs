@@ -107,7 +107,7 @@ impl<P: Rounding> Simd for Avx512<P> {
     }
 
     #[inline(always)]
-    fn from_bits(self, x: __m512i) -> __m512 {
+    fn with_bits(self, x: __m512i) -> __m512 {
         value!(_mm512_castsi512_ps(x))
     }
 
@@ -179,25 +179,25 @@ impl<P: Rounding> Simd for Avx512<P> {
     }
 
     #[inline(always)]
-    fn from_f16(self, from: &[u8; 32]) -> __m512 {
+    fn load_f16(self, from: &[u8; 32]) -> __m512 {
         // SAFETY: the token proves the instructions; `from` is 32 readable bytes
         unsafe { _mm512_cvtph_ps(_mm256_loadu_si256(from.as_ptr().cast())) }
     }
 
     #[inline(always)]
-    fn from_u16(self, from: &[u8; 32]) -> __m512i {
+    fn load_u16(self, from: &[u8; 32]) -> __m512i {
         // SAFETY: the token proves the instructions; `from` is 32 readable bytes
         unsafe { _mm512_cvtepu16_epi32(_mm256_loadu_si256(from.as_ptr().cast())) }
     }
 
     #[inline(always)]
-    fn from_u8(self, from: &[u8; 16]) -> __m512i {
+    fn load_u8(self, from: &[u8; 16]) -> __m512i {
         // SAFETY: the token proves the instructions; `from` is 16 readable bytes
         unsafe { _mm512_cvtepu8_epi32(_mm_loadu_si128(from.as_ptr().cast())) }
     }
 
     #[inline(always)]
-    fn from_i8(self, from: &[u8; 16]) -> __m512i {
+    fn load_i8(self, from: &[u8; 16]) -> __m512i {
         // SAFETY: the token proves the instructions; `from` is 16 readable bytes
         unsafe { _mm512_cvtepi8_epi32(_mm_loadu_si128(from.as_ptr().cast())) }
     }

@@ -109,7 +109,7 @@ impl<P: Rounding> Simd for Scalar<P> {
     }
 
     #[inline(always)]
-    fn from_bits(self, x: Self::I32) -> Self::F32 {
+    fn with_bits(self, x: Self::I32) -> Self::F32 {
         map(x, |x| f32::from_bits(x.cast_unsigned()))
     }
 
@@ -175,22 +175,22 @@ impl<P: Rounding> Simd for Scalar<P> {
     }
 
     #[inline(always)]
-    fn from_f16(self, from: &[u8; 32]) -> Self::F32 {
+    fn load_f16(self, from: &[u8; 32]) -> Self::F32 {
         std::array::from_fn(|i| f32_from_f16(u16_at(from, i)))
     }
 
     #[inline(always)]
-    fn from_u16(self, from: &[u8; 32]) -> Self::I32 {
+    fn load_u16(self, from: &[u8; 32]) -> Self::I32 {
         std::array::from_fn(|i| i32::from(u16_at(from, i)))
     }
 
     #[inline(always)]
-    fn from_u8(self, from: &[u8; 16]) -> Self::I32 {
+    fn load_u8(self, from: &[u8; 16]) -> Self::I32 {
         map(*from, i32::from)
     }
 
     #[inline(always)]
-    fn from_i8(self, from: &[u8; 16]) -> Self::I32 {
+    fn load_i8(self, from: &[u8; 16]) -> Self::I32 {
         map(*from, |x| i32::from(x.cast_signed()))
     }
 
