@@ -52,7 +52,9 @@ impl Detok {
     pub fn new(stops: Vec<String>) -> Result<Self> {
         if let Some(place) = stops.iter().position(String::is_empty) {
             let detail = format!("stop string {place} is empty, expected at least one character");
-            return Err(Error::new(ErrorKind::Parameter, detail).hint("leave it out to stop nowhere"));
+            return Err(
+                Error::new(ErrorKind::Parameter, detail).hint("leave it out to stop nowhere")
+            );
         }
         let stops = stops.into_iter().map(|stop| Stop::new(stop.into_bytes())).collect();
         Ok(Self { stops, held: Vec::new(), stopped: None })
@@ -169,13 +171,13 @@ mod tests {
 
     /// One line: the tokens, and the text certain after each; then what the end brings.
     #[track_caller]
-    fn table(stops: &[&str], steps: &[(&[u8], &str)], stop: Option<usize>, end: &str) {
+    fn table(stops: &[&str], tokens: &[(&[u8], &str)], stop: Option<usize>, end: &str) {
         let stops = stops.iter().map(|&stop| stop.to_owned()).collect();
         let mut detok = Detok::new(stops).expect("no stop is empty");
         let mut met = None;
-        for (step, &(token, text)) in steps.iter().enumerate() {
+        for (place, &(token, text)) in tokens.iter().enumerate() {
             let progress = detok.push(token);
-            assert_eq!(progress.text, text, "step {step}");
+            assert_eq!(progress.text, text, "token {place}");
             met = progress.stop;
         }
         assert_eq!(met, stop);

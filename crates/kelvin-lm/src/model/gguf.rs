@@ -62,7 +62,9 @@ impl Keys<'_> {
 
     fn refuse(&self) -> Result<()> {
         for (suffix, neutral) in REFUSED_NUMBERS {
-            if let Some(given) = self.number(suffix)?.filter(|given| *given != neutral) {
+            if let Some(given) =
+                self.number(suffix)?.filter(|given| given.to_bits() != neutral.to_bits())
+            {
                 return Err(self.unsupported(suffix, &given.to_string(), &neutral.to_string()));
             }
         }
@@ -191,10 +193,9 @@ pub(super) fn weights(gguf: &Gguf, config: &Config) -> Result<Weights> {
     let d_model = config.d_model;
     let weights = Weights {
         embedding: reader.matrix(EMBEDDING, config.vocab_size, d_model)?,
-        head: match config.tied_head {
-            true => None,
-            false => Some(reader.matrix("output.weight", config.vocab_size, d_model)?),
-        },
+        head: (!config.tied_head)
+            .then(|| reader.matrix("output.weight", config.vocab_size, d_model))
+            .transpose()?,
         output_norm: reader.vector("output_norm.weight", d_model)?,
         layers: (0..config.n_layers).map(|layer| reader.layer(layer)).collect::<Result<_>>()?,
     };
@@ -219,13 +220,11 @@ impl<'a> Reader<'a> {
             query: self.rotated(&name("attn_q"), d_query)?,
             key: self.rotated(&name("attn_k"), d_kv)?,
             value: self.matrix(&name("attn_v"), d_kv, d_model)?,
-            qk_norm: match qk_norm {
-                true => Some((
-                    self.vector(&name("attn_q_norm"), head_dim)?,
-                    self.vector(&name("attn_k_norm"), head_dim)?,
-                )),
-                false => None,
-            },
+            qk_norm: self.vector_if(qk_norm, &name("attn_q_norm"), head_dim)?.zip(self.vector_if(
+                qk_norm,
+                &name("attn_k_norm"),
+                head_dim,
+            )?),
             output: self.matrix(&name("attn_output"), d_model, d_query)?,
             post_attn_norm: self.vector_if(post_norms, &name("post_attention_norm"), d_model)?,
             ffn_norm: self.vector(&name("ffn_norm"), d_model)?,
@@ -287,7 +286,7 @@ impl<'a> Reader<'a> {
     }
 
     fn vector_if(&mut self, present: bool, name: &str, len: usize) -> Result<Option<Vec<f32>>> {
-        if present { self.vector(name, len).map(Some) } else { Ok(None) }
+        present.then(|| self.vector(name, len)).transpose()
     }
 
     fn refuse_unused(&self) -> Result<()> {

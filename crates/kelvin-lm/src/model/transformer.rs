@@ -195,7 +195,9 @@ impl Decoder<'_> {
         let rows = scratch.stream.chunks_exact_mut(self.config.d_model);
         for (slot, row) in scratch.slots.iter().zip(rows) {
             self.weights.embedding.row(slot.token as usize, row);
-            row.iter_mut().for_each(|x| *x *= scale);
+            for x in row {
+                *x *= scale;
+            }
             self.turns.global.append(slot.pos, &mut scratch.turns.global);
             if self.config.window.is_some() {
                 self.turns.sliding.append(slot.pos, &mut scratch.turns.sliding);
@@ -241,7 +243,9 @@ impl Decoder<'_> {
             self.engine.dispatch(Rotate { table, heads: key });
         }
         let scale = self.config.query_scale;
-        scratch.query.iter_mut().for_each(|x| *x *= scale);
+        for x in &mut scratch.query {
+            *x *= scale;
+        }
     }
 
     /// Keys and values into the caches.

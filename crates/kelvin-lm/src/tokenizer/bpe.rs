@@ -2,10 +2,10 @@
 
 use std::fmt;
 
+use kelvin::TokenId;
 use tokenizers::Model as _;
 use tokenizers::models::bpe::{BPE, Vocab};
 
-use super::TokenId;
 use crate::{Error, ErrorKind, Result};
 
 /// What becomes of a character that is no piece of the vocabulary.

@@ -3,9 +3,11 @@
 
 use std::collections::BTreeSet;
 
+use kelvin::TokenId;
+
+use super::Vocabulary;
 use super::bpe::{Bpe, Fallback};
 use super::words::Words;
-use super::{TokenId, Vocabulary};
 use crate::{Error, ErrorKind, Result};
 
 /// A word splitter and its merges.

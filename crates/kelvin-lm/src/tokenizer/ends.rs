@@ -1,6 +1,8 @@
 //! The tokens that end a generation.
 
-use super::{TokenId, TokenKind, Vocabulary};
+use kelvin::TokenId;
+
+use super::{TokenKind, Vocabulary};
 
 /// A token that ends a generation, and why it does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

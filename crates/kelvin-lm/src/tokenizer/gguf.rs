@@ -1,7 +1,9 @@
 //! A vocabulary from the metadata of a GGUF file.
 
+use kelvin::TokenId;
+
 use super::vocabulary::broken;
-use super::{Scheme, TokenId, TokenKind, Vocabulary};
+use super::{Scheme, TokenKind, Vocabulary};
 use crate::format::gguf::{Gguf, Metadata};
 use crate::{Error, ErrorKind, Result};
 
@@ -112,7 +114,8 @@ fn name(key: &str) -> String {
 
 fn required<T>(key: &str, value: Option<T>) -> Result<T> {
     value.ok_or_else(|| {
-        broken(key, "missing").hint("this file holds no tokenizer; use one that was converted whole")
+        broken(key, "missing")
+            .hint("this file holds no tokenizer; use one that was converted whole")
     })
 }
 
@@ -120,6 +123,8 @@ fn required<T>(key: &str, value: Option<T>) -> Result<T> {
 fn wants_bos(scheme: &Scheme) -> bool {
     match scheme {
         Scheme::SentencePiece { .. } => true,
-        Scheme::ByteLevel { pre, .. } => matches!(pre.as_str(), "llama-bpe" | "llama3" | "llama-v3"),
+        Scheme::ByteLevel { pre, .. } => {
+            matches!(pre.as_str(), "llama-bpe" | "llama3" | "llama-v3")
+        }
     }
 }

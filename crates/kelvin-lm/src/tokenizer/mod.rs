@@ -18,6 +18,8 @@
 use std::fmt;
 use std::ops::Range;
 
+use kelvin::TokenId;
+
 mod bpe;
 mod byte_level;
 mod ends;
@@ -36,9 +38,6 @@ use whole::{Fragment, Wholes};
 
 use crate::format::gguf::Gguf;
 use crate::{Error, ErrorKind, Result};
-
-/// A token's number in the vocabulary, 0-based.
-pub type TokenId = u32;
 
 /// What control tokens spelled out in a text are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,10 +1,11 @@
 //! SentencePiece BPE: pieces with scores, `▁` for a space, bytes for what is no piece.
 
+use kelvin::TokenId;
 use rayon::prelude::*;
 use tokenizers::models::bpe::Vocab;
 
 use super::bpe::{Bpe, Fallback, WholeWord};
-use super::{TokenId, TokenKind, Vocabulary};
+use super::{TokenKind, Vocabulary};
 use crate::Result;
 
 /// What SentencePiece writes for a space.

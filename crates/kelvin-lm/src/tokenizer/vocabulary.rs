@@ -1,8 +1,9 @@
 //! What a tokenizer is built from, before anything is built.
 
+use kelvin::TokenId;
 use tokenizers::models::bpe::Vocab;
 
-use super::{TokenId, byte_level, sentence_piece, whole};
+use super::{byte_level, sentence_piece, whole};
 use crate::{Error, ErrorKind, Result};
 
 /// What a token is for; the numbers are those of GGUF's `tokenizer.ggml.token_type`.
@@ -90,14 +91,22 @@ impl Vocabulary {
             return Err(broken("tokens", &format!("{n} pieces, expected 1 to 4294967295")));
         }
         if self.kinds.len() != n {
-            return Err(broken("token_type", &format!("{} kinds for {n} pieces", self.kinds.len())));
+            return Err(broken(
+                "token_type",
+                &format!("{} kinds for {n} pieces", self.kinds.len()),
+            ));
         }
         if let Scheme::SentencePiece { scores, .. } = &self.scheme {
             check_scores(scores, n)?;
             self.check_lengths()?;
         }
-        if let Some((id, piece)) = self.of_kind(TokenKind::Byte).find(|(_, p)| named_byte(p).is_none()) {
-            return Err(broken("tokens", &format!("byte token {id} is {piece:?}, expected \"<0x00>\" to \"<0xFF>\"")));
+        if let Some((id, piece)) =
+            self.of_kind(TokenKind::Byte).find(|(_, p)| named_byte(p).is_none())
+        {
+            return Err(broken(
+                "tokens",
+                &format!("byte token {id} is {piece:?}, expected \"<0x00>\" to \"<0xFF>\""),
+            ));
         }
         self.check_roles()
     }
@@ -107,7 +116,10 @@ impl Vocabulary {
         match self.spelled().find(too_long) {
             Some((id, piece)) => {
                 let (len, longest) = (piece.len(), whole::LONGEST);
-                Err(broken("tokens", &format!("piece {id} is {len} bytes long, the longest is {longest}")))
+                Err(broken(
+                    "tokens",
+                    &format!("piece {id} is {len} bytes long, the longest is {longest}"),
+                ))
             }
             None => Ok(()),
         }
@@ -119,10 +131,14 @@ impl Vocabulary {
         for (role, token) in roles {
             if let Some(token) = token.filter(|&token| token as usize >= n) {
                 let key = format!("{role}_token_id");
-                return Err(broken(&key, &format!("{token} is outside the vocabulary of {n} tokens")));
+                return Err(broken(
+                    &key,
+                    &format!("{token} is outside the vocabulary of {n} tokens"),
+                ));
             }
         }
-        for (add, role, token) in [(self.add_bos, "bos", self.bos), (self.add_eos, "eos", self.eos)] {
+        for (add, role, token) in [(self.add_bos, "bos", self.bos), (self.add_eos, "eos", self.eos)]
+        {
             if add && token.is_none() {
                 let key = format!("add_{role}_token");
                 return Err(broken(&key, &format!("true, and there is no {role}_token_id")));
@@ -151,7 +167,10 @@ impl Vocabulary {
         let mut vocab = Vocab::with_capacity(self.pieces.len());
         for (id, piece) in self.spelled() {
             if let Some(first) = vocab.insert(piece.to_owned(), id) {
-                return Err(broken("tokens", &format!("tokens {first} and {id} are both {piece:?}")));
+                return Err(broken(
+                    "tokens",
+                    &format!("tokens {first} and {id} are both {piece:?}"),
+                ));
             }
         }
         Ok(vocab)
@@ -175,7 +194,10 @@ fn check_scores(scores: &[f32], n: usize) -> Result<()> {
         return Err(broken("scores", &format!("{} scores for {n} pieces", scores.len())));
     }
     match scores.iter().position(|score| !score.is_finite()) {
-        Some(id) => Err(broken("scores", &format!("score {id} is {}, expected a finite number", scores[id]))),
+        Some(id) => Err(broken(
+            "scores",
+            &format!("score {id} is {}, expected a finite number", scores[id]),
+        )),
         None => Ok(()),
     }
 }

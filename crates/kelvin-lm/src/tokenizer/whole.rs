@@ -2,7 +2,9 @@
 
 use std::ops::Range;
 
-use super::{TokenId, TokenKind, Vocabulary};
+use kelvin::TokenId;
+
+use super::{TokenKind, Vocabulary};
 use crate::{Error, ErrorKind, Result};
 
 /// Longest piece that is looked for as a whole, in bytes; bounds the passes over a text.
@@ -51,8 +53,11 @@ impl ByteSet {
 impl Wholes {
     /// The pieces of `kinds`.
     pub(super) fn new(vocabulary: &Vocabulary, kinds: &[TokenKind]) -> Result<Self> {
-        let mut pieces: Vec<(&str, TokenId)> =
-            kinds.iter().flat_map(|&kind| vocabulary.of_kind(kind)).map(|(id, p)| (p, id)).collect();
+        let mut pieces: Vec<(&str, TokenId)> = kinds
+            .iter()
+            .flat_map(|&kind| vocabulary.of_kind(kind))
+            .map(|(id, p)| (p, id))
+            .collect();
         pieces.retain(|(piece, _)| !piece.is_empty());
         pieces.sort_unstable_by(|(a, _), (b, _)| b.len().cmp(&a.len()).then(a.cmp(b)));
         if let Some(&(piece, id)) = pieces.first().filter(|(piece, _)| piece.len() > LONGEST) {
@@ -62,7 +67,12 @@ impl Wholes {
             );
             return Err(Error::new(ErrorKind::Unsupported, detail));
         }
-        Ok(Self { lengths: pieces.chunk_by(|(a, _), (b, _)| a.len() == b.len()).map(Length::new).collect() })
+        Ok(Self {
+            lengths: pieces
+                .chunk_by(|(a, _), (b, _)| a.len() == b.len())
+                .map(Length::new)
+                .collect(),
+        })
     }
 
     /// The token that is spelled `piece`.
@@ -100,7 +110,11 @@ impl Length {
             ends[1].insert(bytes[bytes.len() - 1]);
         }
         let pieces: Vec<_> = pieces.iter().map(|&(p, id)| (p.as_bytes().into(), id)).collect();
-        Self { len: pieces.first().map_or(0, |(piece, _): &(Box<[u8]>, _)| piece.len()), ends, pieces }
+        Self {
+            len: pieces.first().map_or(0, |(piece, _): &(Box<[u8]>, _)| piece.len()),
+            ends,
+            pieces,
+        }
     }
 
     fn token(&self, piece: &[u8]) -> Option<TokenId> {
@@ -115,7 +129,7 @@ impl Length {
         while at + self.len <= range.end {
             match self.token_at(&text[at..at + self.len]) {
                 Some(token) => {
-                    fragments.extend((done < at).then(|| Fragment::Text(done..at)));
+                    fragments.extend((done < at).then_some(Fragment::Text(done..at)));
                     fragments.push(Fragment::Token(token));
                     at += self.len;
                     done = at;
@@ -123,7 +137,7 @@ impl Length {
                 None => at += 1,
             }
         }
-        fragments.extend((done < range.end).then(|| Fragment::Text(done..range.end)));
+        fragments.extend((done < range.end).then_some(Fragment::Text(done..range.end)));
     }
 
     fn token_at(&self, window: &[u8]) -> Option<TokenId> {

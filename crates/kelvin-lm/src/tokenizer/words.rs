@@ -27,11 +27,7 @@ struct Kind {
 /// The values of `tokenizer.ggml.pre` that are known, with llama.cpp's meaning of each
 /// (`llama-vocab.cpp`, `unicode_regex_split`). No pattern needs look-around, so matching is linear.
 const KINDS: [Kind; 4] = [
-    Kind {
-        names: &["gpt-2"],
-        cuts: &[(GPT2, Spaces::Lend)],
-        whole_word: WholeWord::Merge,
-    },
+    Kind { names: &["gpt-2"], cuts: &[(GPT2, Spaces::Lend)], whole_word: WholeWord::Merge },
     Kind {
         names: &["smollm"],
         cuts: &[(r"\p{N}", Spaces::Keep), (GPT2, Spaces::Lend)],
@@ -185,7 +181,10 @@ mod tests {
     #[test]
     fn words_of_the_others() {
         assert_eq!(words("smollm", "x 12½  3"), ["x", " ", "1", "2", "½", "  ", "3"]);
-        assert_eq!(words("llama-bpe", "a \n\n  b'S12345"), ["a", " \n\n", " ", " b", "'S", "123", "45"]);
+        assert_eq!(
+            words("llama-bpe", "a \n\n  b'S12345"),
+            ["a", " \n\n", " ", " b", "'S", "123", "45"]
+        );
         assert_eq!(words("llama-bpe", "(a!\n\nb"), ["(a", "!\n\n", "b"]);
         assert_eq!(words("default", "a+b 12345"), ["a", "+", "b", " ", "123", "45"]);
     }

@@ -18,7 +18,7 @@ fn model() -> Model {
 /// As many letters as the small model has tokens; token 1 ends a text.
 fn tokenizer() -> Tokenizer {
     let letter = |i: u32| char::from_u32(0x4E00 + i).expect("a letter").to_string();
-    let pieces: Vec<String> = (0..tiny::GEMMA.vocab_size as u32).map(letter).collect();
+    let pieces: Vec<String> = (0..tiny::GEMMA.vocab_size).map(letter).collect();
     let mut kinds = vec![TokenKind::Normal; pieces.len()];
     kinds[1] = TokenKind::Control;
     Tokenizer::new(Vocabulary {
@@ -38,13 +38,13 @@ fn tokenizer() -> Tokenizer {
 fn sampler(prompt: &[u32], choice: u32) -> Sampler {
     let pipeline: Pipeline = "temperature(1.5) | top-k(40)".parse().expect("a pipeline");
     let seed = Seed::new(3).with_stream(stream_of(prompt)).with_choice(choice);
-    let sampler = Sampler::new(pipeline, tiny::GEMMA.vocab_size).expect("it fits");
+    let sampler = Sampler::new(pipeline, tiny::GEMMA.vocab_size as usize).expect("it fits");
     sampler.with_seed(seed).with_prompt(prompt).expect("ids of the vocabulary")
 }
 
 fn prompts() -> Vec<Vec<u32>> {
     let id = |p: u32, i: u32| 2 + (p * 31 + i * i * 7 + i) % 80;
-    (0..8).map(|p| (0..1 + p * 11).map(|i| id(p, i)).collect()).collect()
+    (0..8).map(|p| (0..=p * 11).map(|i| id(p, i)).collect()).collect()
 }
 
 fn request<C>(prompt: &[u32], choosers: Vec<C>, max_new_tokens: usize) -> Request<C> {
@@ -165,8 +165,7 @@ fn a_spoilt_row_ends_its_sequence_and_leaves_its_neighbours_untouched() {
     let (model, tokenizer, prompts) = (model(), tokenizer(), prompts());
     let choosers = |spoilt: usize| -> Vec<Spoilt> {
         let at = |choice| if choice == 1 { spoilt } else { usize::MAX };
-        let new =
-            |choice: usize| Spoilt { sampler: sampler(&prompts[2], choice as u32), at: at(choice) };
+        let new = |choice: u32| Spoilt { sampler: sampler(&prompts[2], choice), at: at(choice) };
         (0..3).map(new).collect()
     };
     let outcomes = |spoilt| {
@@ -181,11 +180,14 @@ fn a_spoilt_row_ends_its_sequence_and_leaves_its_neighbours_untouched() {
 }
 
 /// Chooses what it was told.
-struct Script(std::vec::IntoIter<u32>);
+struct Script(Vec<u32>);
 
 impl Chooser for Script {
     fn choose(&mut self, _: &[f32]) -> Result<u32> {
-        self.0.next().ok_or_else(|| Error::new(ErrorKind::Parameter, "the script is over"))
+        if self.0.is_empty() {
+            return Err(Error::new(ErrorKind::Parameter, "the script is over"));
+        }
+        Ok(self.0.remove(0))
     }
 }
 
@@ -194,7 +196,7 @@ fn scripted(ids: &[u32], stops: &[&str], show: ShowSpecial) -> Outcome {
     let mut batch = Batch::new(&model, &tokenizer).show_special(show);
     let stops = stops.iter().map(|&stop| stop.to_owned()).collect();
     let detok = Detok::new(stops).expect("no stop is empty");
-    let choosers = vec![Script(ids.to_vec().into_iter())];
+    let choosers = vec![Script(ids.to_vec())];
     batch.join(Request { prompt: vec![7], choosers, detok, max_new_tokens: 6 }).expect("it fits");
     run(&mut batch).remove(&0).expect("one sequence")
 }
@@ -229,7 +231,7 @@ fn an_interrupt_keeps_what_there_is() {
     let mut batch = Batch::new(&model, &tokenizer);
     let mut outcomes = BTreeMap::new();
     for prompt in &prompts[2..4] {
-        let choosers = vec![Script(vec![4; 50].into_iter())];
+        let choosers = vec![Script(vec![4; 50])];
         batch.join(request(prompt, choosers, 50)).expect("it fits");
     }
     step(&mut batch, &mut outcomes);
@@ -252,7 +254,7 @@ fn the_context_is_a_limit_with_both_numbers() {
     let (model, tokenizer) = (model(), tokenizer());
     let context = tiny::GEMMA.max_seq;
     let mut batch = Batch::new(&model, &tokenizer);
-    let script = || vec![Script(vec![4; 50].into_iter())];
+    let script = || vec![Script(vec![4; 50])];
     let join =
         |batch: &mut Batch<'_, Script>, n: usize| batch.join(request(&vec![3; n], script(), 50));
     let error = join(&mut batch, context + 1).expect_err("one too many");

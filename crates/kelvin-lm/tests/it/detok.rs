@@ -6,7 +6,7 @@ use kelvin_lm::generate::Detok;
 /// bytes whole and broken, and stops that share bytes with them.
 const WORLDS: [(&[u8], usize, &[&str]); 8] = [
     (b"ab", 10, &["b", "abc"]),
-    (b"ab", 10, &["abab", "bbb"]),
+    (b"ab", 9, &["abab", "bbb"]),
     (b"abc", 7, &["abc", "b"]),
     (b"abc", 7, &["cab", "abca", "bb"]),
     (b"a\xC3\xA9", 7, &["é", "aé"]),
@@ -19,7 +19,8 @@ const WORLDS: [(&[u8], usize, &[&str]); 8] = [
 fn certain(bytes: &[u8], stops: &[&str]) -> (String, Option<usize>) {
     for end in 1..=bytes.len() {
         let ends = |stop: &&str| bytes[..end].ends_with(stop.as_bytes());
-        let met = (0..stops.len()).filter(|&i| ends(&stops[i])).max_by_key(|&i| (stops[i].len(), !i));
+        let met =
+            (0..stops.len()).filter(|&i| ends(&stops[i])).max_by_key(|&i| (stops[i].len(), !i));
         if let Some(stop) = met {
             return (lossy(&bytes[..end - stops[stop].len()]), Some(stop));
         }
@@ -28,7 +29,8 @@ fn certain(bytes: &[u8], stops: &[&str]) -> (String, Option<usize>) {
         let end = &bytes[bytes.len() - held..];
         stops.iter().any(|stop| stop.len() > held && stop.as_bytes().starts_with(end))
     };
-    let held = (1..=bytes.len()).rev().find(|&held| begins(held) || waits(&bytes[bytes.len() - held..]));
+    let held =
+        (1..=bytes.len()).rev().find(|&held| begins(held) || waits(&bytes[bytes.len() - held..]));
     (lossy(&bytes[..bytes.len() - held.unwrap_or(0)]), None)
 }
 
@@ -43,16 +45,19 @@ fn waits(end: &[u8]) -> bool {
     let one = follow(&[]);
     let two = one.iter().flat_map(|more| follow(more));
     let three = two.clone().flat_map(|more| follow(&more));
-    one.iter().cloned().chain(two).chain(three).any(|more| finishes(&more))
+    end.len() < 4 && one.iter().cloned().chain(two).chain(three).any(|more| finishes(&more))
 }
 
 fn lossy(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
+fn machine(stops: &[&str]) -> Detok {
+    Detok::new(stops.iter().map(|&stop| stop.to_owned()).collect()).expect("no empty stop")
+}
+
 /// Pushes `bytes` in the chunks that the bits of `cuts` say, and compares after each.
-fn check(bytes: &[u8], cuts: u32, stops: &[&str], certain: &[(String, Option<usize>)]) {
-    let mut detok = Detok::new(stops.iter().map(|&stop| stop.to_owned()).collect()).expect("no empty stop");
+fn check(mut detok: Detok, bytes: &[u8], cuts: u32, certain: &[(String, Option<usize>)]) {
     let (mut text, mut from) = (String::new(), 0);
     for end in 1..=bytes.len() {
         if end < bytes.len() && cuts >> (end - 1) & 1 == 0 {
@@ -62,7 +67,10 @@ fn check(bytes: &[u8], cuts: u32, stops: &[&str], certain: &[(String, Option<usi
         text += &progress.text;
         from = end;
         let (expected, stop) = &certain[end];
-        assert!(text == *expected && progress.stop == *stop, "{bytes:x?}[..{end}] in {cuts:b}: {text:?}");
+        assert!(
+            text == *expected && progress.stop == *stop,
+            "{bytes:x?}[..{end}] in {cuts:b}: {text:?}"
+        );
     }
     let all = &certain[bytes.len()];
     let whole = if all.1.is_some() { all.0.clone() } else { lossy(bytes) };
@@ -72,13 +80,17 @@ fn check(bytes: &[u8], cuts: u32, stops: &[&str], certain: &[(String, Option<usi
 #[test]
 fn every_chunking_of_every_short_string_gives_the_whole_text() {
     for (alphabet, longest, stops) in WORLDS {
+        let detok = machine(stops);
         for len in 0..=longest {
             for number in 0..alphabet.len().pow(u32::try_from(len).expect("short")) {
-                let digit = |place: usize| number / alphabet.len().pow(u32::try_from(place).expect("short"));
-                let bytes: Vec<u8> = (0..len).map(|place| alphabet[digit(place) % alphabet.len()]).collect();
+                let digit = |place: usize| {
+                    number / alphabet.len().pow(u32::try_from(place).expect("short"))
+                };
+                let bytes: Vec<u8> =
+                    (0..len).map(|place| alphabet[digit(place) % alphabet.len()]).collect();
                 let certain: Vec<_> = (0..=len).map(|end| certain(&bytes[..end], stops)).collect();
                 for cuts in 0..1 << len.saturating_sub(1) {
-                    check(&bytes, cuts, stops, &certain);
+                    check(detok.clone(), &bytes, cuts, &certain);
                 }
             }
         }
@@ -89,6 +101,7 @@ fn every_chunking_of_every_short_string_gives_the_whole_text() {
 fn random_texts_in_random_chunks() {
     let alphabet = ["a", "b", "\n", "é", "€", "🐈", "STOP", "ST", "</s>", "\u{FFFD}", "日本"];
     let stops = ["STOP", "\n\n", "</s>", "🐈€", "本a"];
+    let detok = machine(&stops);
     let mut state = 1_u64;
     let mut random = |n: usize| {
         state = state.wrapping_mul(0x5851_F42D_4C95_7F2D).wrapping_add(1);
@@ -105,7 +118,7 @@ fn random_texts_in_random_chunks() {
         let certain: Vec<_> = (0..=bytes.len()).map(|end| certain(&bytes[..end], &stops)).collect();
         for _ in 0..8 {
             let cuts = u32::try_from(random(1 << 31)).expect("31 bits");
-            check(&bytes, cuts, &stops, &certain);
+            check(detok.clone(), &bytes, cuts, &certain);
         }
     }
 }

@@ -8,8 +8,8 @@ use crate::reference;
 use crate::tiny::{self, Shape, Stored, Tiny};
 
 /// Ids that reach the third page of the cache.
-pub(crate) fn ids(vocab_size: usize) -> Vec<u32> {
-    (0..150_u32).map(|i| (i * i + 3 * i + 1) % vocab_size as u32).collect()
+pub(crate) fn ids(vocab_size: u32) -> Vec<u32> {
+    (0..150_u32).map(|i| (i * i + 3 * i + 1) % vocab_size).collect()
 }
 
 /// The largest difference, relative to the spread of the row it is in.

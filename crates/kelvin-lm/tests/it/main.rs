@@ -1,10 +1,13 @@
 //! Integration tests of `kelvin-lm`.
 
 mod batch;
+mod counting;
 mod determinism;
 mod detok;
 mod forward;
+mod gguf;
 mod kernel;
+mod model;
 mod real;
 mod reference;
 mod tiny;

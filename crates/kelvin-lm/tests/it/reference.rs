@@ -46,7 +46,9 @@ fn attention(tiny: &Tiny, layer: usize, stream: &Rows) -> Rows {
     let base = if slides { 10_000.0 } else { 50_000.0 };
     for (pos, heads) in queries.iter_mut().chain(&mut keys).enumerate() {
         let pos = pos % stream.len();
-        heads.iter_mut().for_each(|head| rotate(head, pos, base, gemma));
+        for head in heads {
+            rotate(head, pos, base, gemma);
+        }
     }
     let window = if slides { shape.window } else { usize::MAX };
     let group = shape.n_heads / shape.n_kv_heads;

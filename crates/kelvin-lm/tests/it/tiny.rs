@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::gguf::writer::{File, Piece, pair, piece, string_pair, tensor, u32_pair};
+
 /// Shape of a small model; `window` only for Gemma 3.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Shape {
@@ -12,7 +14,7 @@ pub(crate) struct Shape {
     pub(crate) n_kv_heads: usize,
     pub(crate) head_dim: usize,
     pub(crate) d_ff: usize,
-    pub(crate) vocab_size: usize,
+    pub(crate) vocab_size: u32,
     pub(crate) max_seq: usize,
     pub(crate) window: usize,
 }
@@ -95,8 +97,9 @@ impl Tiny {
         for (dims, data) in self.tensors.values_mut() {
             if stored == Stored::Q8 && dims.len() == 2 {
                 for block in data.chunks_exact_mut(32) {
-                    let (scale, quants) = quantised(block);
-                    block.iter_mut().zip(quants).for_each(|(x, q)| *x = scale * f32::from(q));
+                    let (exponent, quants) = quantised(block);
+                    let numbers = quants.map(|quant| scale(exponent) * f32::from(quant));
+                    block.copy_from_slice(&numbers);
                 }
             }
         }
@@ -105,51 +108,36 @@ impl Tiny {
 
     /// The model as a GGUF file.
     pub(crate) fn file(&self, stored: Stored) -> Vec<u8> {
-        let mut file = Vec::new();
-        let keys = self.metadata();
-        file.extend(b"GGUF");
-        file.extend(3_u32.to_le_bytes());
-        file.extend((self.tensors.len() as u64).to_le_bytes());
-        file.extend((keys.len() as u64).to_le_bytes());
-        file.extend(keys.concat());
-        let mut data = Vec::new();
+        self.parts(stored).bytes()
+    }
+
+    /// The same in parts, for tests that break one.
+    pub(crate) fn parts(&self, stored: Stored) -> File {
+        let mut file = File { pairs: self.metadata(), ..File::empty() };
         for (name, (dims, numbers)) in &self.tensors {
+            let dims: Vec<u64> = dims.iter().rev().map(|&dim| dim as u64).collect();
             let quantise = stored == Stored::Q8 && dims.len() == 2;
-            file.extend(string(name));
-            file.extend((dims.len() as u32).to_le_bytes());
-            dims.iter().rev().for_each(|&dim| file.extend((dim as u64).to_le_bytes()));
-            file.extend(if quantise { 8_u32 } else { 0 }.to_le_bytes());
-            file.extend((data.len() as u64).to_le_bytes());
-            match quantise {
-                true => numbers.chunks_exact(32).for_each(|block| data.extend(q8(block))),
-                false => numbers.iter().for_each(|x| data.extend(x.to_le_bytes())),
+            let code = if quantise { 8 } else { 0 };
+            file.tensors.push(tensor(name, &dims, code, file.data.len() as u64));
+            if quantise {
+                numbers.chunks_exact(32).for_each(|block| file.data.extend(q8(block)));
+            } else {
+                file.data.extend(numbers.iter().flat_map(|x| x.to_le_bytes()));
             }
-            data.resize(data.len().next_multiple_of(32), 0);
+            file.data.resize(file.data.len().next_multiple_of(32), 0);
         }
-        file.resize(file.len().next_multiple_of(32), 0);
-        file.extend(data);
         file
     }
 
-    fn metadata(&self) -> Vec<Vec<u8>> {
+    fn metadata(&self) -> Vec<Piece> {
         let Shape { architecture, window, .. } = self.shape;
-        let size = |key: &str, value: usize| {
-            let mut pair = string(&format!("{architecture}.{key}"));
-            pair.extend(4_u32.to_le_bytes());
-            pair.extend((value as u32).to_le_bytes());
-            pair
+        let key = |key: &str| format!("{architecture}.{key}");
+        let size = |name: &str, n: usize| {
+            u32_pair(&key(name), u32::try_from(n).expect("a small model's size"))
         };
-        let number = |key: &str, value: f32| {
-            let mut pair = string(&format!("{architecture}.{key}"));
-            pair.extend(6_u32.to_le_bytes());
-            pair.extend(value.to_le_bytes());
-            pair
-        };
-        let mut name = string("general.architecture");
-        name.extend(8_u32.to_le_bytes());
-        name.extend(string(architecture));
+        let number = |name: &str, x: f32| pair(key(name), 6, piece().number(&x.to_le_bytes()));
         let mut pairs = vec![
-            name,
+            string_pair("general.architecture", architecture),
             size("block_count", self.shape.n_layers),
             size("embedding_length", self.shape.d_model),
             size("attention.head_count", self.shape.n_heads),
@@ -169,7 +157,8 @@ impl Tiny {
 }
 
 fn names(shape: &Shape) -> Vec<(String, Vec<usize>)> {
-    let Shape { d_model, d_ff, vocab_size, head_dim, .. } = *shape;
+    let Shape { d_model, d_ff, head_dim, .. } = *shape;
+    let vocab_size = shape.vocab_size as usize;
     let (d_query, d_kv) = (shape.n_heads * head_dim, shape.n_kv_heads * head_dim);
     let gemma = shape.architecture == "gemma3";
     let mut all = vec![
@@ -202,32 +191,32 @@ fn names(shape: &Shape) -> Vec<(String, Vec<usize>)> {
     all
 }
 
-fn string(text: &str) -> Vec<u8> {
-    let mut bytes = (text.len() as u64).to_le_bytes().to_vec();
-    bytes.extend(text.as_bytes());
-    bytes
-}
-
-/// A power of two as scale, so that it is exact in half precision, and 32 quants; truncated, so that
+/// The exponent n of a scale 2^-n, which is exact in half precision, and 32 quants; truncated, so that
 /// doing it again changes nothing.
-fn quantised(block: &[f32]) -> (f32, [i8; 32]) {
+fn quantised(block: &[f32]) -> (u16, [i8; 32]) {
     let largest = block.iter().fold(0.0_f32, |largest, x| largest.max(x.abs()));
-    let mut scale = 1.0;
-    while largest / scale < 63.0 && scale > 1e-4 {
-        scale /= 2.0;
+    let mut exponent = 0;
+    while largest / scale(exponent) < 63.0 && exponent < 14 {
+        exponent += 1;
     }
     let mut quants = [0; 32];
     for (quant, x) in quants.iter_mut().zip(block) {
-        *quant = (x / scale).trunc() as i8;
+        #[expect(clippy::cast_possible_truncation, reason = "truncation is meant, and 127 fits")]
+        let whole = (x / scale(exponent)) as i8;
+        *quant = whole;
     }
-    (scale, quants)
+    (exponent, quants)
+}
+
+/// 2^-exponent
+fn scale(exponent: u16) -> f32 {
+    1.0 / f32::from(1_u16 << exponent)
 }
 
 fn q8(block: &[f32]) -> Vec<u8> {
-    let (scale, quants) = quantised(block);
-    // half precision of 2^-n: exponent 15 - n, no mantissa
-    let exponent = (scale.to_bits() >> 23) as i32 - 127 + 15;
-    let mut bytes = ((exponent as u16) << 10).to_le_bytes().to_vec();
-    bytes.extend(quants.map(|quant| quant as u8));
+    let (exponent, quants) = quantised(block);
+    // half precision of 2^-n: biased exponent 15 - n, no mantissa
+    let mut bytes = ((15 - exponent) << 10).to_le_bytes().to_vec();
+    bytes.extend(quants.map(i8::cast_unsigned));
     bytes
 }
