@@ -4,6 +4,7 @@ mod malformed;
 mod mutation;
 mod tokenizer;
 mod writer;
+pub(crate) mod writer;
 
 use std::fmt::Write;
 use std::path::PathBuf;

@@ -1,7 +1,15 @@
+//! Integration tests of `kelvin-lm`.
 //! tests
 
+mod batch;
 mod counting;
+mod determinism;
 mod detok;
+mod forward;
 mod gguf;
 mod kernel;
+mod model;
+mod real;
+mod reference;
+mod tiny;
 mod tokenizer;
