@@ -1,0 +1,682 @@
+//! What is still possible: the row of logits, the edits on it, and after the first cut its survivors.
+//!
+//! The row stays where it is, borrowed and dense. Stages that change logits write a sparse list of
+//! edits; temperature sets a scale; the first cut gathers the survivors into a compact list in id
+//! order. Integer weights and the total order are computed when a stage asks for them.
+
+mod order;
+mod row;
+
+use alloc::vec::Vec;
+
+use crate::simd::{BLOCK, Gather, Law, Level, Mass, Moments, Spread, Weigh};
+use crate::{Decimal, TokenId, math};
+
+pub(crate) use order::{Rank, reach};
+pub(crate) use row::{Edit, RowFault};
+use row::{Row, RowBuffers};
+
+/// Buffers that a sampler keeps from token to token, so that a token allocates nothing.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Workspace {
+    row: RowBuffers,
+    compact: Compact,
+    block_masses: Vec<u64>,
+    ranks: Vec<(Rank, u64)>,
+    scores: Vec<((u64, Rank), u64)>,
+    allowed: Vec<TokenId>,
+    banned: Vec<TokenId>,
+}
+
+/// The survivors of a cut, in id order.
+#[derive(Debug, Clone, Default)]
+struct Compact {
+    ids: Vec<TokenId>,
+    logits: Vec<f32>,
+    weights: Vec<u64>,
+}
+
+impl Compact {
+    fn clear(&mut self) {
+        self.ids.clear();
+        self.logits.clear();
+        self.weights.clear();
+    }
+
+    /// Keeps the tokens for which `keep` holds. Weights are kept along where they are computed.
+    fn retain(&mut self, mut keep: impl FnMut(TokenId, f32, u64) -> bool) {
+        let weighed = !self.weights.is_empty();
+        let mut kept = 0;
+        for at in 0..self.ids.len() {
+            let weight = if weighed { self.weights[at] } else { 0 };
+            if keep(self.ids[at], self.logits[at], weight) {
+                self.ids[kept] = self.ids[at];
+                self.logits[kept] = self.logits[at];
+                if weighed {
+                    self.weights[kept] = weight;
+                }
+                kept += 1;
+            }
+        }
+        self.ids.truncate(kept);
+        self.logits.truncate(kept);
+        self.weights.truncate(kept);
+    }
+}
+
+/// The tokens that a pipeline's stages may still narrow or reweigh.
+#[derive(Debug)]
+pub struct Candidates<'a> {
+    row: Row<'a>,
+    compact: &'a mut Compact,
+    block_masses: &'a mut Vec<u64>,
+    ranks: &'a mut Vec<(Rank, u64)>,
+    scores: &'a mut Vec<((u64, Rank), u64)>,
+    allowed: &'a mut Vec<TokenId>,
+    banned: &'a mut Vec<TokenId>,
+    level: Level,
+    temperature: f64,
+    /// Survivors stand in `compact`; otherwise every token of the row with a finite logit is one.
+    is_compact: bool,
+    /// `allowed` names the only tokens that the mask left in the row.
+    is_masked: bool,
+    /// The sum of the weights, while they are valid.
+    total: Option<u64>,
+}
+
+impl<'a> Candidates<'a> {
+    pub(crate) fn new(
+        logits: &'a [f32],
+        workspace: &'a mut Workspace,
+        level: Level,
+    ) -> Result<Self, RowFault> {
+        let Workspace { row, compact, block_masses, ranks, scores, allowed, banned } = workspace;
+        let row = Row::new(logits, row, level)?;
+        Ok(Self {
+            row,
+            compact,
+            block_masses,
+            ranks,
+            scores,
+            allowed,
+            banned,
+            level,
+            temperature: 1.0,
+            is_compact: false,
+            is_masked: false,
+            total: None,
+        })
+    }
+
+    /// How many tokens the vocabulary has.
+    pub fn vocab_size(&self) -> usize {
+        self.row.len()
+    }
+
+    /// The temperature that weights are computed with.
+    pub fn temperature(&self) -> f64 {
+        self.temperature
+    }
+
+    /// How many tokens are left. One pass over the row before the first cut.
+    pub fn kept(&mut self) -> usize {
+        if self.is_compact {
+            return self.compact.ids.len();
+        }
+        let mut live = 0;
+        self.row.visit_blocks(f32::MIN, |_, logits| {
+            live += logits.iter().filter(|&&logit| logit > f32::NEG_INFINITY).count();
+        });
+        live
+    }
+
+    /// Whether a token is left.
+    pub fn is_kept(&self, token: TokenId) -> bool {
+        if self.is_compact {
+            self.compact.ids.binary_search(&token).is_ok()
+        } else {
+            self.row.logit(token) > f32::NEG_INFINITY
+        }
+    }
+
+    /// A token's logit as the stages so far have left it, temperature not applied.
+    pub fn logit(&self, token: TokenId) -> f32 {
+        self.row.logit(token)
+    }
+
+    /// The largest logit left, temperature not applied.
+    pub fn best_logit(&mut self) -> f64 {
+        f64::from(self.max())
+    }
+
+    /// The weight of the first token of the total order: 2^s.
+    pub fn best_weight(&self) -> u64 {
+        1 << weight_bits(self.vocab_size())
+    }
+
+    pub(crate) fn is_empty(&mut self) -> bool {
+        self.max() == f32::NEG_INFINITY
+    }
+
+    /// The largest logit left.
+    pub(crate) fn max(&mut self) -> f32 {
+        let logits = if self.is_compact { &self.compact.logits[..] } else { self.row.maxima() };
+        logits.iter().copied().fold(f32::NEG_INFINITY, f32::max)
+    }
+
+    // ---- changing logits ----
+
+    /// Changes the logits of some tokens, given in id order without repeats. The rule sees and returns
+    /// z/T; a result that f32 cannot hold is cut to its range, −∞ bans the token.
+    pub fn revise<A>(
+        &mut self,
+        tokens: impl Iterator<Item = (TokenId, A)>,
+        rule: impl Fn(f64, A) -> f64,
+    ) {
+        let t = self.temperature;
+        self.row.revise(tokens, |logit, argument| {
+            let revised = rule(f64::from(logit) / t, argument) * t;
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "logits are f32; rounding is meant"
+            )]
+            let revised = revised as f32;
+            if revised == f32::NEG_INFINITY { revised } else { revised.clamp(f32::MIN, f32::MAX) }
+        });
+        self.total = None;
+        if self.is_compact {
+            self.refresh_compact();
+        }
+    }
+
+    /// Copies the row's edits to the survivors and drops those that were banned.
+    fn refresh_compact(&mut self) {
+        self.compact.weights.clear();
+        let mut edits = self.row.edits().iter().peekable();
+        for (id, logit) in self.compact.ids.iter().zip(&mut self.compact.logits) {
+            while edits.next_if(|edit| edit.token < *id).is_some() {}
+            if let Some(edit) = edits.next_if(|edit| edit.token == *id) {
+                *logit = edit.logit;
+            }
+        }
+        self.compact.retain(|_, logit, _| logit > f32::NEG_INFINITY);
+    }
+
+    /// Bans some tokens.
+    pub fn ban(&mut self, tokens: impl Iterator<Item = TokenId>) {
+        let mut banned = core::mem::take(self.banned);
+        banned.clear();
+        banned.extend(tokens);
+        banned.sort_unstable();
+        banned.dedup();
+        self.revise(banned.iter().map(|&token| (token, ())), |_, ()| f64::NEG_INFINITY);
+        *self.banned = banned;
+    }
+
+    /// Bans every token but these, given in id order without repeats.
+    pub fn allow_only(&mut self, tokens: &[TokenId]) {
+        if self.is_compact {
+            self.compact.retain(|id, _, _| tokens.binary_search(&id).is_ok());
+            self.total = None;
+        } else {
+            self.compact.clear();
+            for &token in tokens {
+                let logit = self.row.logit(token);
+                if logit > f32::NEG_INFINITY {
+                    self.compact.ids.push(token);
+                    self.compact.logits.push(logit);
+                }
+            }
+            self.became_compact();
+        }
+        self.allowed.clear();
+        self.allowed.extend_from_slice(&self.compact.ids);
+        self.is_masked = true;
+    }
+
+    /// Divides the logits by `temperature` (> 0, finite) from here on.
+    pub fn set_temperature(&mut self, temperature: f64) {
+        self.temperature *= temperature;
+        self.compact.weights.clear();
+        self.total = None;
+    }
+
+    // ---- measuring ----
+
+    /// The law that turns the logits left into weights.
+    pub(crate) fn law(&mut self) -> Law {
+        self.law_at(self.temperature)
+    }
+
+    fn law_at(&mut self, temperature: f64) -> Law {
+        Law {
+            max: f64::from(self.max()),
+            inverse_t: (1.0 / temperature).min(f64::MAX), // 1/T overflows for a subnormal T
+            bits: weight_bits(self.vocab_size()),
+        }
+    }
+
+    /// W, the sum of the integer weights of the tokens left.
+    pub fn total(&mut self) -> u64 {
+        if let Some(total) = self.total {
+            return total;
+        }
+        let law = self.law();
+        let total = if self.is_compact { self.weigh_compact(law) } else { self.weigh_blocks(law) };
+        self.total = Some(total);
+        total
+    }
+
+    fn weigh_compact(&mut self, law: Law) -> u64 {
+        let Compact { logits, weights, .. } = &mut *self.compact;
+        weights.resize(logits.len(), 0);
+        self.level.run(Weigh { law, logits, weights });
+        weights.iter().sum()
+    }
+
+    fn weigh_blocks(&mut self, law: Law) -> u64 {
+        let Self { row, block_masses, level, .. } = self;
+        block_masses.clear();
+        row.visit_blocks(f32::NEG_INFINITY, |_, logits| {
+            block_masses.push(level.run(Mass { law, logits }));
+        });
+        block_masses.iter().sum()
+    }
+
+    /// The sum of the weights that the tokens left have under another moment's law.
+    pub(crate) fn mass_under(&mut self, law: Law) -> u64 {
+        let level = self.level;
+        if self.is_compact {
+            return level.run(Mass { law, logits: &self.compact.logits });
+        }
+        let mut mass = 0;
+        self.row.visit_blocks(f32::MIN, |_, logits| mass += level.run(Mass { law, logits }));
+        mass
+    }
+
+    /// Entropy, in nats, of the tokens left at temperature `t`, and ln Σ e^((z − max)/t).
+    pub(crate) fn entropy_and_log_sum(&mut self, t: f64) -> (f64, f64) {
+        let law = self.law_at(t);
+        let level = self.level;
+        let (mut sum, mut first) = (0.0, 0.0);
+        let mut add = |logits: &[f32]| {
+            let (s, f) = level.run(Moments { law, logits });
+            sum += s;
+            first += f;
+        };
+        if self.is_compact {
+            self.compact.logits.chunks(BLOCK).for_each(add);
+        } else {
+            self.row.visit_blocks(f32::MIN, |_, logits| add(logits));
+        }
+        let log_sum = math::ln(sum);
+        ((log_sum - first / sum).max(0.0), log_sum)
+    }
+
+    /// Shannon entropy, in nats, of the tokens left at temperature `t`; 0 when one is left.
+    pub fn entropy_nats(&mut self, t: f64) -> f64 {
+        self.entropy_and_log_sum(t).0
+    }
+
+    /// The population standard deviation of the finite logits of the row after masks and penalties,
+    /// whatever was cut since.
+    pub fn row_deviation(&mut self) -> f64 {
+        // twice: the second time around the mean, so that no digits cancel
+        let (count, sum, _) = self.row_spread(0.0);
+        let (_, sum, squares) = self.row_spread(sum / count);
+        let variance = squares / count - (sum / count) * (sum / count);
+        math::sqrt(variance.max(0.0))
+    }
+
+    fn row_spread(&mut self, origin: f64) -> (f64, f64, f64) {
+        let Self { row, level, allowed, .. } = self;
+        let mut all = (0.0, 0.0, 0.0);
+        let mut add = |logits: &[f32]| {
+            let (count, sum, squares) = level.run(Spread { origin, logits });
+            all = (all.0 + count, all.1 + sum, all.2 + squares);
+        };
+        if self.is_masked {
+            let mut space = [0.0; BLOCK];
+            for tokens in allowed.chunks(BLOCK) {
+                for (logit, &token) in space.iter_mut().zip(tokens) {
+                    *logit = row.logit(token);
+                }
+                add(&space[..tokens.len()]);
+            }
+        } else {
+            row.visit_blocks(f32::MIN, |_, logits| add(logits));
+        }
+        all
+    }
+
+    // ---- cutting ----
+
+    /// Keeps the first `k` (≥ 1) of the total order.
+    pub fn keep_first(&mut self, k: usize) {
+        let k = k.max(1);
+        if k >= self.vocab_size() {
+            return;
+        }
+        if !self.is_compact {
+            let least = self.kth_maximum(k);
+            self.gather(least);
+        }
+        if self.compact.ids.len() <= k {
+            return;
+        }
+        self.rank_compact();
+        let (_, &mut (last, _), _) = self.ranks.select_nth_unstable(k - 1);
+        self.keep_through(last);
+    }
+
+    /// A logit that at least `k` tokens reach: the k-th largest maximum of a block.
+    fn kth_maximum(&mut self, k: usize) -> f32 {
+        let Self { row, ranks, .. } = self;
+        let maxima = row.maxima();
+        if k > maxima.len() {
+            return f32::NEG_INFINITY;
+        }
+        ranks.clear();
+        ranks.extend((0..).zip(maxima).map(|(block, &maximum)| (Rank::new(maximum, block), 0)));
+        let (_, &mut (kth, _), _) = ranks.select_nth_unstable(k - 1);
+        maxima[kth.token() as usize]
+    }
+
+    /// Keeps the smallest prefix of the total order whose mass is at least `p` of what is left.
+    pub fn keep_mass(&mut self, p: Decimal) {
+        if p == Decimal::ONE {
+            return;
+        }
+        let needed = p.ceil_of(self.total()).max(1);
+        if !self.is_compact {
+            self.gather_mass(needed);
+        }
+        self.rank_compact();
+        let last = reach(self.ranks, needed);
+        self.keep_through(last);
+    }
+
+    /// Gathers a prefix of the total order that holds at least the mass `needed`, and little more.
+    fn gather_mass(&mut self, needed: u64) {
+        let law = self.law();
+        let exact = 3.0; // nats below the maximum that are looked at one by one
+        let gather_to = |this: &mut Self, depth: f64| {
+            this.gather(depth_to_logit(law, depth));
+            let mass = this.weigh_compact(law);
+            this.total = Some(mass);
+            mass
+        };
+        let top = gather_to(self, exact);
+        if top >= needed {
+            return;
+        }
+        let mut depth = self.estimate_depth(law, exact, needed - top);
+        while gather_to(self, depth) < needed {
+            depth *= 1.25; // past 50 nats no weight is left, so this ends
+        }
+    }
+
+    /// How many nats below the maximum the mass `needed`, counted from `start` nats on, is reached:
+    /// an estimate from a sample of the blocks.
+    fn estimate_depth(&mut self, law: Law, start: f64, needed: u64) -> f64 {
+        const BINS: usize = 256;
+        const BINS_PER_NAT: f64 = 4.0;
+        let mut bins = [0.0; BINS];
+        let stride = self.block_masses.len().div_ceil(64);
+        let level = self.level;
+        let mut weights = [0; BLOCK];
+        self.row.visit_blocks(f32::NEG_INFINITY, |block, logits| {
+            if block % stride != 0 {
+                return;
+            }
+            level.run(Weigh { law, logits, weights: &mut weights });
+            for (&logit, &weight) in logits.iter().zip(&weights) {
+                let depth = (law.max - f64::from(logit)) * law.inverse_t - start;
+                if depth > 0.0 && weight > 0 {
+                    #[expect(clippy::cast_possible_truncation, reason = "0 < depth < 50")]
+                    #[expect(clippy::cast_sign_loss, reason = "0 < depth < 50")]
+                    let bin = (depth * BINS_PER_NAT) as usize;
+                    bins[bin.min(BINS - 1)] += weight as f64;
+                }
+            }
+        });
+        let wanted = needed as f64 / stride as f64;
+        let mut mass = 0.0;
+        let bin = bins.iter().position(|&weight| {
+            mass += weight;
+            mass >= wanted
+        });
+        start + (bin.unwrap_or(BINS) as f64 + 2.0) / BINS_PER_NAT
+    }
+
+    /// Keeps the prefix of the total order whose weights are all at least `least`; the first token stays.
+    pub fn keep_weights(&mut self, least: u64) {
+        if least == 0 {
+            return;
+        }
+        let law = self.law();
+        if !self.is_compact {
+            self.gather(depth_to_logit(law, depth_of_weight(law, least)));
+        }
+        if self.total.is_none() || self.compact.weights.len() != self.compact.ids.len() {
+            self.total = Some(self.weigh_compact(law));
+        }
+        let Compact { ids, logits, weights } = &*self.compact;
+        let tokens = ids.iter().zip(logits).zip(weights);
+        let failing = tokens
+            .filter(|&(_, &weight)| weight < least)
+            .map(|((&id, &logit), _)| Rank::new(logit, id))
+            .min();
+        if let Some(failing) = failing {
+            let first = self.first();
+            self.compact.retain(|id, logit, _| {
+                let rank = Rank::new(logit, id);
+                rank < failing || rank == first
+            });
+            self.total = Some(self.compact.weights.iter().sum());
+        }
+    }
+
+    /// Keeps the prefix of the total order whose logits (before temperature) are all at least `least`.
+    pub fn keep_logits(&mut self, least: f64) {
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "a step down makes up for the rounding"
+        )]
+        let near = (least.max(f64::from(f32::MIN)) as f32).next_down();
+        if !self.is_compact {
+            self.gather(near);
+        }
+        let first = self.first();
+        self.compact
+            .retain(|id, logit, _| f64::from(logit) >= least || Rank::new(logit, id) == first);
+        self.compact.weights.clear();
+        self.total = None;
+    }
+
+    /// Keeps the smallest set whose mass is at least `p` of what is left, taking tokens by ascending
+    /// `score` of their logprob (in nats, at the current temperature), ties by the total order.
+    pub fn keep_by_score(&mut self, p: Decimal, score: impl Fn(f64) -> f64) {
+        if p == Decimal::ONE {
+            return;
+        }
+        let (_, log_sum) = self.entropy_and_log_sum(self.temperature);
+        let law = self.law();
+        if !self.is_compact {
+            self.gather(f32::MIN);
+        }
+        let needed = p.ceil_of(self.weigh_compact(law)).max(1);
+        let keyed = |id: TokenId, logit: f32| {
+            let logprob = (f64::from(logit) - law.max) * law.inverse_t - log_sum;
+            let score = score(logprob).clamp(0.0, f64::MAX); // ≥ 0, so its bits are in its order
+            (score.to_bits(), Rank::new(logit, id))
+        };
+        let Compact { ids, logits, weights } = &*self.compact;
+        self.scores.clear();
+        let tokens = ids.iter().zip(logits).zip(weights);
+        self.scores.extend(tokens.map(|((&id, &logit), &weight)| (keyed(id, logit), weight)));
+        let last = reach(self.scores, needed);
+        self.compact.retain(|id, logit, _| keyed(id, logit) <= last);
+        self.compact.weights.clear(); // the maximum may have gone
+        self.total = None;
+    }
+
+    /// The first token of the total order.
+    pub(crate) fn first(&mut self) -> Rank {
+        let least = self.max();
+        let mut first = None;
+        let mut see = |id: TokenId, logit: f32| {
+            if logit >= least && first.is_none() {
+                first = Some(Rank::new(logit, id));
+            }
+        };
+        if self.is_compact {
+            self.compact.ids.iter().zip(&self.compact.logits).for_each(|(&id, &z)| see(id, z));
+        } else {
+            self.row.visit_blocks(least, |block, logits| {
+                (first_id(block)..).zip(logits).for_each(|(id, &logit)| see(id, logit));
+            });
+        }
+        first.expect("a pipeline never empties its candidates")
+    }
+
+    /// Gathers the tokens whose logit is at least `least`: from here on the candidates are compact.
+    fn gather(&mut self, least: f32) {
+        let Self { row, compact, level, .. } = self;
+        compact.clear();
+        let least = least.max(f32::MIN);
+        row.visit_blocks(least, |block, logits| {
+            let Compact { ids, logits: found, .. } = &mut **compact;
+            level.run(Gather { first_id: first_id(block), logits, least, ids, found });
+        });
+        self.became_compact();
+    }
+
+    fn became_compact(&mut self) {
+        self.is_compact = true;
+        self.total = None;
+    }
+
+    /// Fills `ranks` with the survivors' ranks and weights (0 where not computed).
+    fn rank_compact(&mut self) {
+        let Compact { ids, logits, weights } = &*self.compact;
+        let weights = weights.iter().copied().chain(core::iter::repeat(0));
+        self.ranks.clear();
+        let tokens = ids.iter().zip(logits).zip(weights);
+        self.ranks.extend(tokens.map(|((&id, &logit), weight)| (Rank::new(logit, id), weight)));
+    }
+
+    /// Keeps the survivors up to and including this place of the total order.
+    fn keep_through(&mut self, last: Rank) {
+        self.compact.retain(|id, logit, _| Rank::new(logit, id) <= last);
+        let weighed = self.compact.weights.len() == self.compact.ids.len();
+        self.total = weighed.then(|| self.compact.weights.iter().sum());
+    }
+
+    // ---- drawing and reading out ----
+
+    /// The token in whose share of the mass `r` (in [0, W)) falls, in id order.
+    pub(crate) fn pick(&mut self, r: u64) -> TokenId {
+        self.total();
+        if self.is_compact {
+            let at = crate::pick::pick(&self.compact.weights, r);
+            return self.compact.ids[at.expect("r < W, so some running sum exceeds it")];
+        }
+        let block = crate::pick::pick(self.block_masses, r);
+        let block = block.expect("r < W, so some running sum exceeds it");
+        let before: u64 = self.block_masses[..block].iter().sum();
+        let law = self.law();
+        let mut token = None;
+        let level = self.level;
+        let mut weights = [0; BLOCK];
+        self.row.visit_blocks(f32::NEG_INFINITY, |at, logits| {
+            if at == block {
+                level.run(Weigh { law, logits, weights: &mut weights });
+                let offset = crate::pick::pick(&weights[..logits.len()], r - before);
+                token = (first_id(block)..).nth(offset.unwrap_or(BLOCK));
+            }
+        });
+        token.expect("a block's mass is the sum of its weights")
+    }
+
+    /// Calls `visit` for every token left, with id, logit and weight, in id order.
+    pub(crate) fn visit(&mut self, mut visit: impl FnMut(TokenId, f32, u64)) {
+        self.total();
+        if self.is_compact {
+            let Compact { ids, logits, weights } = &*self.compact;
+            for ((&id, &logit), &weight) in ids.iter().zip(logits).zip(weights) {
+                visit(id, logit, weight);
+            }
+            return;
+        }
+        let law = self.law();
+        let level = self.level;
+        let mut weights = [0; BLOCK];
+        self.row.visit_blocks(f32::MIN, |block, logits| {
+            level.run(Weigh { law, logits, weights: &mut weights });
+            for ((id, &logit), &weight) in (first_id(block)..).zip(logits).zip(&weights) {
+                if logit > f32::NEG_INFINITY {
+                    visit(id, logit, weight);
+                }
+            }
+        });
+    }
+
+    /// The survivors with their logits, in id order; `None` before the first cut.
+    pub(crate) fn survivors(&self) -> Option<impl Iterator<Item = (TokenId, f32)>> {
+        let Compact { ids, logits, .. } = &*self.compact;
+        self.is_compact.then(|| ids.iter().copied().zip(logits.iter().copied()))
+    }
+
+    /// The best token of the row that is not among the survivors.
+    pub(crate) fn best_outside(&mut self) -> Option<Rank> {
+        let Self { row, compact, .. } = self;
+        let mut kept = compact.ids.iter().copied().peekable();
+        let mut best = None;
+        row.visit_blocks(f32::MIN, |block, logits| {
+            for (id, &logit) in (first_id(block)..).zip(logits) {
+                while kept.next_if(|&kept| kept < id).is_some() {}
+                if kept.peek() != Some(&id) && logit > f32::NEG_INFINITY {
+                    let rank = Rank::new(logit, id);
+                    best = Some(best.map_or(rank, |best: Rank| best.min(rank)));
+                }
+            }
+        });
+        best
+    }
+
+    /// The logits as the model gave them.
+    pub(crate) fn raw(&self) -> &'a [f32] {
+        self.row.raw()
+    }
+
+    /// The changed logits, in id order.
+    pub(crate) fn edits(&self) -> &[Edit] {
+        self.row.edits()
+    }
+}
+
+/// s: the weight of the most probable token is 2^s, and the sum of V weights fits a u64.
+pub(crate) fn weight_bits(vocab_size: usize) -> u32 {
+    let log2_ceiling = usize::BITS - vocab_size.saturating_sub(1).leading_zeros();
+    45.min(63 - log2_ceiling)
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "ids fit u32: the sampler checked the length")]
+fn first_id(block: usize) -> TokenId {
+    (block * BLOCK) as TokenId
+}
+
+/// The logit that lies `depth` nats below the maximum, rounded down.
+fn depth_to_logit(law: Law, depth: f64) -> f32 {
+    #[expect(clippy::cast_possible_truncation, reason = "a step down makes up for the rounding")]
+    let logit = (law.max - depth / law.inverse_t) as f32;
+    logit.next_down()
+}
+
+/// A number of nats below the maximum beyond which every weight is below `least` (≥ 1).
+fn depth_of_weight(law: Law, least: u64) -> f64 {
+    // w ≥ least needs 2^bits · e^x ≥ least − 1/2; the slack covers the error of exp many times over
+    let bound = (least as f64 - 0.5).max(0.5);
+    f64::from(law.bits) * core::f64::consts::LN_2 - math::ln(bound) + 1e-6
+}

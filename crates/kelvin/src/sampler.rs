@@ -1,0 +1,284 @@
+//! A pipeline in motion: the history, key and buffers of one sequence.
+
+use alloc::vec::Vec;
+
+use crate::candidates::{Candidates, RowFault, Workspace};
+use crate::pipeline::check_token;
+use crate::rng::{Counter, Domain, Draw};
+use crate::simd::Level;
+use crate::stage::{Effect, Stage, Step};
+use crate::trace::{TraceStep, Tracer};
+use crate::{Error, History, Pipeline, Result, Seed, TokenId};
+
+/// Draws the tokens of one sequence.
+///
+/// Choosing a token and being told what was chosen are two calls: forced tokens, prompts and replays
+/// enter the history by the same door, [`Sampler::accept`]. A draw advances nothing, so the same call
+/// twice gives the same token. After warm-up neither call allocates.
+///
+/// ```
+/// use kelvin::{Pipeline, Sampler, Seed};
+///
+/// let pipeline: Pipeline = "temperature(0.8) | top-p(0.9)".parse()?;
+/// let mut sampler = Sampler::new(pipeline, 4)?.with_seed(Seed::new(1));
+/// let token = sampler.sample(&[2.0, 1.0, 0.5, -1.0])?;
+/// sampler.accept(token)?;
+/// assert_eq!(sampler.history().output(), [token]);
+/// # Ok::<(), kelvin::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Sampler {
+    pipeline: Pipeline,
+    vocab_size: usize,
+    seed: Seed,
+    history: History,
+    workspace: Workspace,
+    level: Level,
+}
+
+impl Sampler {
+    /// A sampler of seed 0 with an empty history.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TokenOutOfRange`] when a parameter names a token outside the vocabulary;
+    /// [`Error::VocabMismatch`] when there are more tokens than ids.
+    pub fn new(pipeline: Pipeline, vocab_size: usize) -> Result<Self> {
+        if u32::try_from(vocab_size).is_err() {
+            return Err(Error::VocabMismatch { expected: u32::MAX as usize, found: vocab_size });
+        }
+        pipeline.check_tokens(vocab_size)?;
+        let history = History::new(pipeline.stages().iter().filter_map(|stage| stage.scope()));
+        let (workspace, level) = (Workspace::default(), Level::detect());
+        Ok(Self { pipeline, vocab_size, seed: Seed::default(), history, workspace, level })
+    }
+
+    /// The same sampler with another seed.
+    #[must_use]
+    pub fn with_seed(mut self, seed: Seed) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// The same sampler at the end of this prompt, its output forgotten.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TokenOutOfRange`] when the prompt leaves the vocabulary.
+    pub fn with_prompt(mut self, prompt: &[TokenId]) -> Result<Self> {
+        prompt.iter().try_for_each(|&token| check_token(token, self.vocab_size))?;
+        self.history.start(prompt);
+        Ok(self)
+    }
+
+    /// The same sampler on this instruction set; the results are the same on each.
+    #[must_use]
+    pub fn with_level(mut self, level: Level) -> Self {
+        self.level = level;
+        self
+    }
+
+    /// A copy that goes its own way, as another sample of the same request.
+    #[must_use]
+    pub fn fork(&self, choice: u32) -> Self {
+        self.clone().with_seed(self.seed.with_choice(choice))
+    }
+
+    /// Makes room for this many more tokens, so that [`Sampler::accept`] need not allocate.
+    pub fn reserve(&mut self, tokens: usize) {
+        self.history.reserve(tokens);
+    }
+
+    /// The pipeline.
+    pub fn pipeline(&self) -> &Pipeline {
+        &self.pipeline
+    }
+
+    /// The seed, with its stream and choice.
+    pub fn seed(&self) -> Seed {
+        self.seed
+    }
+
+    /// The tokens so far.
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// How many tokens the vocabulary has.
+    pub fn vocab_size(&self) -> usize {
+        self.vocab_size
+    }
+
+    /// The absolute position of the token drawn next: how many tokens there are so far.
+    #[expect(clippy::cast_possible_truncation, reason = "a sequence of 2^32 tokens fits no memory")]
+    pub fn position(&self) -> u32 {
+        self.history.tokens().len() as u32
+    }
+
+    /// Chooses the next token from its logits, one for each token of the vocabulary; −∞ bans.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::VocabMismatch`] for a row of another length, [`Error::NotANumber`] for NaN or +∞ in it,
+    /// [`Error::NothingLeft`] when every token is banned. The sampler is as it was.
+    pub fn sample(&mut self, logits: &[f32]) -> Result<TokenId> {
+        let coin = Coin { seed: self.seed, position: self.position() };
+        let greedy = self.pipeline.is_greedy();
+        let mut candidates = self.run(logits, &mut ())?;
+        if greedy {
+            return Ok(candidates.first().token());
+        }
+        let draw = coin.draw(candidates.total());
+        Ok(candidates.pick(draw.r))
+    }
+
+    /// Chooses the next token like [`Sampler::sample`], and accounts for it: the `depth` best tokens
+    /// before and after, and what each stage removed.
+    ///
+    /// # Errors
+    ///
+    /// As [`Sampler::sample`].
+    pub fn sample_traced(&mut self, logits: &[f32], depth: usize) -> Result<TraceStep> {
+        let coin = Coin { seed: self.seed, position: self.position() };
+        let greedy = self.pipeline.is_greedy();
+        let mut tracer = Tracer::new(depth, self.level);
+        let candidates = self.run(logits, &mut tracer)?;
+        Ok(tracer.finish(candidates, coin, greedy))
+    }
+
+    /// Notes a token as chosen.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TokenOutOfRange`] when it is not in the vocabulary; the history is as it was.
+    pub fn accept(&mut self, token: TokenId) -> Result<()> {
+        check_token(token, self.vocab_size)?;
+        self.history.push(token);
+        Ok(())
+    }
+
+    /// How often each token comes when choices 0 … n − 1 draw from the same row, in id order.
+    ///
+    /// # Errors
+    ///
+    /// As [`Sampler::sample`].
+    pub fn draws(&mut self, logits: &[f32], n: u32) -> Result<Vec<(TokenId, u32)>> {
+        let (seed, position) = (self.seed, self.position());
+        let mut shares = self.weights(logits)?;
+        let mut total = 0;
+        for (_, weight) in &mut shares {
+            total += *weight;
+            *weight = total;
+        }
+        let mut counts: Vec<(TokenId, u32)> = shares.iter().map(|&(token, _)| (token, 0)).collect();
+        for choice in 0..n {
+            let coin = Coin { seed: seed.with_choice(choice), position };
+            let r = coin.draw(total).r;
+            counts[shares.partition_point(|&(_, mass)| mass <= r)].1 += 1;
+        }
+        counts.retain(|&(_, count)| count > 0);
+        Ok(counts)
+    }
+
+    /// The integer weights of the support, in id order: a token's probability is its weight over their
+    /// sum, exactly. Under greedy the one token has weight 1.
+    ///
+    /// # Errors
+    ///
+    /// As [`Sampler::sample`].
+    pub fn weights(&mut self, logits: &[f32]) -> Result<Vec<(TokenId, u64)>> {
+        let greedy = self.pipeline.is_greedy();
+        let mut candidates = self.run(logits, &mut ())?;
+        if greedy {
+            return Ok(alloc::vec![(candidates.first().token(), 1)]);
+        }
+        let mut weights = Vec::new();
+        candidates.visit(|token, _, weight| {
+            if weight > 0 {
+                weights.push((token, weight));
+            }
+        });
+        Ok(weights)
+    }
+
+    /// The probability of each token of the vocabulary, as it will be drawn.
+    ///
+    /// # Errors
+    ///
+    /// As [`Sampler::sample`].
+    pub fn probabilities(&mut self, logits: &[f32]) -> Result<Vec<f64>> {
+        let weights = self.weights(logits)?;
+        let total: u64 = weights.iter().map(|&(_, weight)| weight).sum();
+        let mut probabilities = alloc::vec![0.0; self.vocab_size];
+        for (token, weight) in weights {
+            probabilities[token as usize] = weight as f64 / total as f64;
+        }
+        Ok(probabilities)
+    }
+
+    /// Runs the stages over a row.
+    fn run<'a>(
+        &'a mut self,
+        logits: &'a [f32],
+        observer: &mut impl Observer,
+    ) -> Result<Candidates<'a>> {
+        let Self { pipeline, vocab_size, history, workspace, level, .. } = self;
+        if logits.len() != *vocab_size {
+            return Err(Error::VocabMismatch { expected: *vocab_size, found: logits.len() });
+        }
+        let candidates = Candidates::new(logits, workspace, *level);
+        let mut candidates = candidates.map_err(|fault| explain(fault, logits))?;
+        observer.start(&mut candidates);
+        let step = Step { history };
+        for stage in pipeline.stages() {
+            let stage = stage.as_ref();
+            observer.before(stage, &mut candidates);
+            if !pipeline.skips(stage) {
+                stage.apply(&mut candidates, &step);
+                let may_empty = matches!(stage.info().effect, Effect::Logits | Effect::Mask);
+                if may_empty && candidates.is_empty() {
+                    return Err(Error::NothingLeft { stage: stage.info().name });
+                }
+            }
+            observer.after(stage, &mut candidates);
+        }
+        Ok(candidates)
+    }
+}
+
+/// Says which logits are at fault: the slow pass, taken only then.
+fn explain(fault: RowFault, logits: &[f32]) -> Error {
+    let is_bad = |z: &f32| z.is_nan() || *z == f32::INFINITY;
+    match (fault, (0..).zip(logits).find(|(_, z)| is_bad(z))) {
+        (RowFault::NotANumber, Some((token, _))) => {
+            Error::NotANumber { token, count: logits.iter().filter(|z| is_bad(z)).count() }
+        }
+        _ => Error::NothingLeft { stage: "logits" },
+    }
+}
+
+/// What a token's draw depends on, besides the weights.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Coin {
+    pub(crate) seed: Seed,
+    pub(crate) position: u32,
+}
+
+impl Coin {
+    pub(crate) fn draw(self, total: u64) -> Draw {
+        Draw::below(total, self.seed, Counter::new(self.position, Domain::Pick))
+    }
+}
+
+/// Looks on while a pipeline runs; `()` looks at nothing and costs nothing.
+pub(crate) trait Observer {
+    fn start(&mut self, candidates: &mut Candidates<'_>);
+    fn before(&mut self, stage: &dyn Stage, candidates: &mut Candidates<'_>);
+    fn after(&mut self, stage: &dyn Stage, candidates: &mut Candidates<'_>);
+}
+
+impl Observer for () {
+    fn start(&mut self, _: &mut Candidates<'_>) {}
+    fn before(&mut self, _: &dyn Stage, _: &mut Candidates<'_>) {}
+    fn after(&mut self, _: &dyn Stage, _: &mut Candidates<'_>) {}
+}

@@ -1,0 +1,298 @@
+//! The passes over many logits, compiled once for each instruction set.
+//!
+//! A [`Pass`] is plain element-wise Rust. [`Level::run`] enters it through a function that enables an
+//! instruction set, and the compiler makes wide code of it there. Rust neither reorders floating-point
+//! operations nor fuses them, so every level gives the same bits; tests compare them.
+#![expect(unsafe_code, reason = "calling a function compiled for a detected instruction set")]
+#![expect(
+    clippy::inline_always,
+    reason = "a pass is compiled inside the function that enables its level"
+)]
+
+use alloc::vec::Vec;
+
+use crate::TokenId;
+use crate::math::{EXP_POLYNOMIAL, LN_2_HIGH, LN_2_LOW, LOG2_E, ROUNDER};
+
+/// An instruction set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// What the target always has.
+    Scalar,
+    /// 256-bit vectors.
+    Avx2,
+    /// 512-bit vectors.
+    Avx512,
+}
+
+impl Level {
+    /// The widest level this machine has. Without the feature `std` it is [`Level::Scalar`].
+    pub fn detect() -> Self {
+        Self::available().last().unwrap_or(Self::Scalar)
+    }
+
+    /// Every level this machine has, narrowest first.
+    pub fn available() -> impl Iterator<Item = Self> {
+        [Self::Scalar, Self::Avx2, Self::Avx512].into_iter().filter(|level| level.is_here())
+    }
+
+    #[cfg(all(feature = "std", target_arch = "x86_64"))]
+    fn is_here(self) -> bool {
+        match self {
+            Self::Scalar => true,
+            Self::Avx2 => std::is_x86_feature_detected!("avx2"),
+            Self::Avx512 => {
+                std::is_x86_feature_detected!("avx512f")
+                    && std::is_x86_feature_detected!("avx512bw")
+                    && std::is_x86_feature_detected!("avx512dq")
+                    && std::is_x86_feature_detected!("avx512vl")
+            }
+        }
+    }
+
+    #[cfg(not(all(feature = "std", target_arch = "x86_64")))]
+    fn is_here(self) -> bool {
+        self == Self::Scalar
+    }
+
+    /// Runs a pass with this level's instructions; with plain ones where the machine lacks them.
+    #[cfg(all(feature = "std", target_arch = "x86_64"))]
+    pub(crate) fn run<P: Pass>(self, pass: P) -> P::Output {
+        match self {
+            // SAFETY: `is_here` has just detected every feature that the callee enables.
+            Self::Avx512 if self.is_here() => unsafe { run_avx512(pass) },
+            // SAFETY: as above.
+            Self::Avx2 if self.is_here() => unsafe { run_avx2(pass) },
+            _ => pass.run(),
+        }
+    }
+
+    /// Runs a pass.
+    #[cfg(not(all(feature = "std", target_arch = "x86_64")))]
+    pub(crate) fn run<P: Pass>(self, pass: P) -> P::Output {
+        pass.run()
+    }
+}
+
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
+#[target_feature(enable = "avx2")]
+fn run_avx2<P: Pass>(pass: P) -> P::Output {
+    pass.run()
+}
+
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+fn run_avx512<P: Pass>(pass: P) -> P::Output {
+    pass.run()
+}
+
+/// A loop over logits. `run` must be `#[inline(always)]`, so that it is compiled inside the caller.
+pub(crate) trait Pass {
+    type Output;
+    fn run(self) -> Self::Output;
+}
+
+/// How logits become weights: w = round(2^bits · exp((z − max) · `inverse_t`)).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Law {
+    pub(crate) max: f64,
+    pub(crate) inverse_t: f64,
+    pub(crate) bits: u32,
+}
+
+/// x = (z − max) / T, cut at −50: below that every weight is 0, because bits ≤ 45.
+#[inline(always)]
+fn tempered(law: Law, logit: f32) -> f64 {
+    let x = (f64::from(logit) - law.max) * law.inverse_t;
+    if x > -50.0 { x } else { -50.0 }
+}
+
+/// exp(x) · 2^bits for −50 ≤ x ≤ 0, with the steps of [`crate::math::exp`].
+#[inline(always)]
+fn scaled_exp(x: f64, bits: u32) -> f64 {
+    let shifted = x * LOG2_E + ROUNDER;
+    let n = shifted - ROUNDER;
+    let r = (x - n * LN_2_HIGH) - n * LN_2_LOW;
+    let mut tail = EXP_POLYNOMIAL[8];
+    tail = tail * r + EXP_POLYNOMIAL[7];
+    tail = tail * r + EXP_POLYNOMIAL[6];
+    tail = tail * r + EXP_POLYNOMIAL[5];
+    tail = tail * r + EXP_POLYNOMIAL[4];
+    tail = tail * r + EXP_POLYNOMIAL[3];
+    tail = tail * r + EXP_POLYNOMIAL[2];
+    tail = tail * r + EXP_POLYNOMIAL[1];
+    tail = tail * r + EXP_POLYNOMIAL[0];
+    let e_to_r = 1.0 + (r + (r * r) * tail);
+    // the low bits of `shifted` hold n: adding n + bits to the exponent multiplies by 2^(n + bits)
+    f64::from_bits(
+        e_to_r.to_bits().wrapping_add((shifted.to_bits().wrapping_add(u64::from(bits))) << 52),
+    )
+}
+
+#[inline(always)]
+fn weight(law: Law, logit: f32) -> u64 {
+    const TWO_TO_52: f64 = 4_503_599_627_370_496.0;
+    let y = scaled_exp(tempered(law, logit), law.bits) + TWO_TO_52; // rounds, ties to even
+    y.to_bits() & 0x000f_ffff_ffff_ffff
+}
+
+/// Writes the weight of each logit.
+pub(crate) struct Weigh<'a> {
+    pub(crate) law: Law,
+    pub(crate) logits: &'a [f32],
+    pub(crate) weights: &'a mut [u64],
+}
+
+impl Pass for Weigh<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for (weight_of, &logit) in self.weights.iter_mut().zip(self.logits) {
+            *weight_of = weight(self.law, logit);
+        }
+    }
+}
+
+/// The sum of the weights of some logits. It cannot overflow: see [`Law`] and the choice of `bits`.
+pub(crate) struct Mass<'a> {
+    pub(crate) law: Law,
+    pub(crate) logits: &'a [f32],
+}
+
+impl Pass for Mass<'_> {
+    type Output = u64;
+
+    #[inline(always)]
+    fn run(self) -> u64 {
+        self.logits.iter().map(|&logit| weight(self.law, logit)).fold(0, u64::wrapping_add)
+    }
+}
+
+/// Σ eˣ and Σ x·eˣ over some logits, in eight lanes folded by one tree.
+pub(crate) struct Moments<'a> {
+    pub(crate) law: Law,
+    pub(crate) logits: &'a [f32],
+}
+
+impl Pass for Moments<'_> {
+    type Output = (f64, f64);
+
+    #[inline(always)]
+    fn run(self) -> (f64, f64) {
+        let (mut sum, mut first) = ([0.0; 8], [0.0; 8]);
+        for chunk in self.logits.chunks(8) {
+            let mut lanes = [f32::NEG_INFINITY; 8];
+            lanes[..chunk.len()].copy_from_slice(chunk);
+            for lane in 0..8 {
+                let x = tempered(self.law, lanes[lane]);
+                let e = if lanes[lane] > f32::NEG_INFINITY { scaled_exp(x, 0) } else { 0.0 };
+                sum[lane] += e;
+                first[lane] += e * x;
+            }
+        }
+        (fold(sum), fold(first))
+    }
+}
+
+/// Number, sum of z − origin, and sum of its squares over the finite logits, in eight lanes.
+pub(crate) struct Spread<'a> {
+    pub(crate) origin: f64,
+    pub(crate) logits: &'a [f32],
+}
+
+impl Pass for Spread<'_> {
+    type Output = (f64, f64, f64);
+
+    #[inline(always)]
+    fn run(self) -> (f64, f64, f64) {
+        let (mut count, mut sum, mut squares) = ([0.0; 8], [0.0; 8], [0.0; 8]);
+        for chunk in self.logits.chunks(8) {
+            let mut lanes = [f32::NEG_INFINITY; 8];
+            lanes[..chunk.len()].copy_from_slice(chunk);
+            for lane in 0..8 {
+                let live = lanes[lane] > f32::NEG_INFINITY;
+                let d = if live { f64::from(lanes[lane]) - self.origin } else { 0.0 };
+                count[lane] += if live { 1.0 } else { 0.0 };
+                sum[lane] += d;
+                squares[lane] += d * d;
+            }
+        }
+        (fold(count), fold(sum), fold(squares))
+    }
+}
+
+#[inline(always)]
+fn fold(lanes: [f64; 8]) -> f64 {
+    let pair = |lane: usize| lanes[lane] + lanes[lane + 4];
+    (pair(0) + pair(2)) + (pair(1) + pair(3))
+}
+
+/// The maximum of each block of [`BLOCK`] logits. Returns whether any is NaN.
+pub(crate) struct BlockMaxima<'a> {
+    pub(crate) logits: &'a [f32],
+    pub(crate) maxima: &'a mut [f32],
+}
+
+/// Logits in a block: small enough to skip much, large enough that the maxima stay in the L1 cache.
+pub(crate) const BLOCK: usize = 256;
+
+impl Pass for BlockMaxima<'_> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn run(self) -> bool {
+        let mut nan = [0_u32; 32];
+        for (maximum, block) in self.maxima.iter_mut().zip(self.logits.chunks(BLOCK)) {
+            let mut lanes = [f32::NEG_INFINITY; 32];
+            let chunks = block.chunks_exact(32);
+            let rest = chunks.remainder();
+            for chunk in chunks {
+                for lane in 0..32 {
+                    let z = chunk[lane];
+                    lanes[lane] = if z > lanes[lane] { z } else { lanes[lane] };
+                    nan[lane] |= u32::from(z.is_nan());
+                }
+            }
+            for (lane, &z) in rest.iter().enumerate() {
+                lanes[lane] = if z > lanes[lane] { z } else { lanes[lane] };
+                nan[lane] |= u32::from(z.is_nan());
+            }
+            *maximum = lanes.into_iter().fold(f32::NEG_INFINITY, |a, b| if b > a { b } else { a });
+        }
+        nan.into_iter().any(|seen| seen != 0)
+    }
+}
+
+/// Appends the tokens whose logit is at least `least`, in id order; −∞ is never taken.
+pub(crate) struct Gather<'a> {
+    pub(crate) first_id: TokenId,
+    pub(crate) logits: &'a [f32],
+    pub(crate) least: f32,
+    pub(crate) ids: &'a mut Vec<TokenId>,
+    pub(crate) found: &'a mut Vec<f32>,
+}
+
+impl Pass for Gather<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let mut id = self.first_id;
+        for chunk in self.logits.chunks(16) {
+            let mut lanes = [f32::NEG_INFINITY; 16];
+            lanes[..chunk.len()].copy_from_slice(chunk);
+            let mut hits = 0_u32;
+            for (lane, &z) in lanes.iter().enumerate() {
+                hits |= u32::from(z >= self.least && z > f32::NEG_INFINITY) << lane;
+            }
+            while hits != 0 {
+                let lane = hits.trailing_zeros();
+                self.ids.push(id + lane);
+                self.found.push(lanes[lane as usize]);
+                hits &= hits - 1;
+            }
+            id += 16;
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Presence penalty: tokens already seen lose a fixed amount.
+
+use alloc::boxed::Box;
+use alloc::string::ToString;
+use core::fmt;
+
+use super::{Effect, Kind, LAST, Param, SCOPE_OUTPUT, Stage, StageInfo, Step};
+use crate::candidates::Candidates;
+use crate::{Error, Result, Scope};
+
+pub(super) static INFO: StageInfo = StageInfo {
+    name: "presence-penalty",
+    aliases: &[],
+    summary: "subtract from the logits of tokens already seen, once each",
+    params: &[
+        Param {
+            name: "penalty",
+            aliases: &[],
+            kind: Kind::Number,
+            range: "-2 ≤ penalty ≤ 2 (use 0 for no penalty)",
+            default: None,
+            neutral: "0",
+        },
+        LAST,
+        SCOPE_OUTPUT,
+    ],
+    effect: Effect::Logits,
+    keeps_argmax: false,
+    origin: "OpenAI API reference",
+    build: |arguments| {
+        let scope = arguments.scope()?;
+        if arguments.is_off() {
+            return Ok(Box::new(PresencePenalty { penalty: 0.0, scope }));
+        }
+        Ok(Box::new(PresencePenalty { penalty: arguments.number(0, is_valid)?, scope }))
+    },
+};
+
+fn is_valid(penalty: f64) -> bool {
+    (-2.0..=2.0).contains(&penalty)
+}
+
+/// Subtracts from the logits of tokens that were already seen.
+///
+/// *Formula*: z − penalty, once for each distinct token of the scope.
+///
+/// *Parameters*: `penalty` in [−2, 2]; 0 is neutral; negative values favour repetition. `last` and
+/// `scope` as in [`RepetitionPenalty`](super::RepetitionPenalty); the default scope is `output`.
+/// *Properties*: may change the argmax; draws no coins. *Cost*: the distinct tokens of the scope.
+/// *Origin*: the OpenAI API. *Differs*: llama.cpp counts the last 64 tokens, prompt included.
+///
+/// ```
+/// use kelvin::{Pipeline, Sampler};
+///
+/// let pipeline: Pipeline = "presence-penalty(1, scope=all)".parse()?;
+/// let mut sampler = Sampler::new(pipeline, 2)?.with_prompt(&[0, 0])?;
+/// assert_eq!(sampler.probabilities(&[1.0, 0.0])?, [0.5, 0.5]);
+/// # Ok::<(), kelvin::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PresencePenalty {
+    penalty: f64,
+    scope: Scope,
+}
+
+impl PresencePenalty {
+    /// The penalty over this scope.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Parameter`] when `penalty` is outside its range.
+    pub fn new(penalty: f64, scope: Scope) -> Result<Self> {
+        if is_valid(penalty) {
+            return Ok(Self { penalty, scope });
+        }
+        let range = INFO.params[0].range;
+        Err(Error::Parameter {
+            stage: INFO.name,
+            name: "penalty",
+            given: penalty.to_string(),
+            range,
+        })
+    }
+}
+
+impl Stage for PresencePenalty {
+    fn info(&self) -> &'static StageInfo {
+        &INFO
+    }
+
+    fn apply(&self, candidates: &mut Candidates<'_>, step: &Step<'_>) {
+        let counts = step.history.counts(self.scope).iter().copied();
+        candidates.revise(counts, |z, _| z - self.penalty);
+    }
+
+    fn write_arguments(&self, out: &mut dyn fmt::Write) -> fmt::Result {
+        super::write_penalty(out, self.penalty, self.scope)
+    }
+
+    fn is_neutral(&self) -> bool {
+        self.penalty == 0.0
+    }
+
+    fn scope(&self) -> Option<Scope> {
+        Some(self.scope)
+    }
+}

@@ -1,0 +1,297 @@
+//! The account of one decision: what the model said, what each stage did to it, how the draw fell.
+
+use alloc::vec::Vec;
+
+use crate::candidates::{Candidates, Edit, Rank, Workspace};
+use crate::rng::Draw;
+use crate::sampler::{Coin, Observer};
+use crate::simd::{Law, Level};
+use crate::stage::{Effect, Stage};
+use crate::{TokenId, math};
+
+/// One token's account.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TraceStep {
+    /// Absolute position of the token.
+    pub position: u32,
+    /// The token chosen.
+    pub token: TokenId,
+    /// Its logprob in the model's distribution, in nats.
+    pub raw_logprob: f64,
+    /// Its place in the model's distribution, 1 the most probable.
+    pub raw_rank: usize,
+    /// Its logprob in the final distribution, in nats.
+    pub logprob: f64,
+    /// Entropy of the model's distribution.
+    pub raw_entropy_nats: f64,
+    /// Entropy of the final distribution.
+    pub entropy_nats: f64,
+    /// The draw; `None` when greedy.
+    pub draw: Option<Draw>,
+    /// What each stage of the pipeline did, in order.
+    pub stages: Vec<StageEffect>,
+    /// The best tokens of the model's distribution, in its order.
+    pub head: Vec<HeadToken>,
+    /// The best tokens of the final distribution's support, in the total order.
+    pub support_head: Vec<SupportToken>,
+    /// Tokens that no stage removed.
+    pub kept: usize,
+    /// Tokens with a weight above 0 in the end.
+    pub support: usize,
+    /// The first token of the total order in the end: what greedy would choose.
+    pub greedy: TokenId,
+}
+
+/// What one stage did.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct StageEffect {
+    /// Its name.
+    pub name: &'static str,
+    /// Tokens left after it.
+    pub kept: usize,
+    /// Tokens it removed.
+    pub removed: usize,
+    /// The share of its input's mass that it removed, in [0, 1].
+    pub mass_removed: f64,
+    /// The best token it removed.
+    pub first_removed: Option<TokenId>,
+    /// The temperature after it.
+    pub temperature: f64,
+}
+
+/// A token near the top of the model's distribution.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct HeadToken {
+    /// The token.
+    pub token: TokenId,
+    /// Its logit as the model gave it.
+    pub logit: f32,
+    /// Its probability in the model's distribution.
+    pub raw_p: f64,
+    /// The stage that removed it, by its place in the pipeline.
+    pub removed_by: Option<usize>,
+}
+
+/// A token that may be drawn.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SupportToken {
+    /// The token.
+    pub token: TokenId,
+    /// Its logit as the model gave it.
+    pub logit: f32,
+    /// Its probability in the model's distribution.
+    pub raw_p: f64,
+    /// Its probability in the final distribution.
+    pub p: f64,
+}
+
+/// Watches a pipeline run and writes the account.
+pub(crate) struct Tracer {
+    depth: usize,
+    level: Level,
+    raw: RawSummary,
+    head: Vec<HeadToken>,
+    stages: Vec<StageEffect>,
+    input: Option<Input>,
+}
+
+/// The model's distribution, enough of it to give any token's probability.
+#[derive(Debug, Clone, Copy, Default)]
+struct RawSummary {
+    max: f64,
+    log_sum: f64,
+    entropy_nats: f64,
+}
+
+impl RawSummary {
+    fn logprob(self, logit: f32) -> f64 {
+        (f64::from(logit) - self.max - self.log_sum).min(0.0)
+    }
+}
+
+/// What a stage was given.
+struct Input {
+    kept: usize,
+    mass: u64,
+    law: Law,
+    edits: Vec<Edit>,
+    /// The survivors in id order, where an earlier stage has already cut.
+    survivors: Option<Vec<(TokenId, f32)>>,
+}
+
+impl Tracer {
+    pub(crate) fn new(depth: usize, level: Level) -> Self {
+        let (head, stages) = (Vec::new(), Vec::new());
+        Self { depth, level, raw: RawSummary::default(), head, stages, input: None }
+    }
+
+    /// Draws (or takes the first) and closes the account.
+    pub(crate) fn finish(
+        self,
+        mut candidates: Candidates<'_>,
+        coin: Coin,
+        greedy: bool,
+    ) -> TraceStep {
+        let first = candidates.first().token();
+        let draw = (!greedy).then(|| coin.draw(candidates.total()));
+        let token = draw.map_or(first, |draw| candidates.pick(draw.r));
+        let logits = candidates.raw();
+        let (mut kept, mut support, mut entropy_nats, mut logprob) = (1, 1, 0.0, 0.0);
+        let mut support_head = alloc::vec![self.support_token(logits, first, 1.0)];
+        if !greedy {
+            entropy_nats = candidates.entropy_nats(candidates.temperature());
+            (kept, support, support_head) = self.read_support(&mut candidates, token, &mut logprob);
+        }
+        let chosen = Rank::new(logits[token as usize], token);
+        let before = (0..).zip(logits).filter(|&(id, &logit)| Rank::new(logit, id) < chosen);
+        TraceStep {
+            position: coin.position,
+            token,
+            raw_logprob: self.raw.logprob(logits[token as usize]),
+            raw_rank: 1 + before.count(),
+            logprob,
+            raw_entropy_nats: self.raw.entropy_nats,
+            entropy_nats,
+            draw,
+            stages: self.stages,
+            head: self.head,
+            support_head,
+            kept,
+            support,
+            greedy: first,
+        }
+    }
+
+    /// Counts the tokens left and those with weight, and lists the best of the latter.
+    fn read_support(
+        &self,
+        candidates: &mut Candidates<'_>,
+        chosen: TokenId,
+        logprob: &mut f64,
+    ) -> (usize, usize, Vec<SupportToken>) {
+        let (logits, total) = (candidates.raw(), candidates.total() as f64);
+        let (mut kept, mut support) = (0, 0);
+        candidates.visit(|token, _, weight| {
+            kept += 1;
+            support += usize::from(weight > 0);
+            if token == chosen {
+                *logprob = math::ln(weight as f64 / total).min(0.0);
+            }
+        });
+        candidates.keep_first(self.depth);
+        let mut ranked = Vec::new();
+        candidates.visit(|token, logit, weight| {
+            if weight > 0 {
+                ranked.push((Rank::new(logit, token), weight));
+            }
+        });
+        ranked.sort_unstable();
+        let shown = ranked
+            .iter()
+            .take(self.depth)
+            .map(|&(rank, weight)| self.support_token(logits, rank.token(), weight as f64 / total));
+        (kept, support, shown.collect())
+    }
+
+    fn support_token(&self, logits: &[f32], token: TokenId, p: f64) -> SupportToken {
+        let logit = logits[token as usize];
+        SupportToken { token, logit, raw_p: math::exp(self.raw.logprob(logit)), p }
+    }
+}
+
+impl Observer for Tracer {
+    fn start(&mut self, candidates: &mut Candidates<'_>) {
+        let (entropy_nats, log_sum) = candidates.entropy_and_log_sum(1.0);
+        self.raw = RawSummary { max: candidates.best_logit(), log_sum, entropy_nats };
+        let logits = candidates.raw();
+        let mut workspace = Workspace::default();
+        let mut best = Candidates::new(logits, &mut workspace, self.level)
+            .expect("the row was usable a moment ago");
+        best.keep_first(self.depth);
+        let mut ranked = Vec::new();
+        best.visit(|token, logit, _| ranked.push(Rank::new(logit, token)));
+        ranked.sort_unstable();
+        self.head.extend(ranked.iter().take(self.depth).map(|rank| {
+            let token = rank.token();
+            let logit = logits[token as usize];
+            let raw_p = math::exp(self.raw.logprob(logit));
+            HeadToken { token, logit, raw_p, removed_by: None }
+        }));
+    }
+
+    fn before(&mut self, _: &dyn Stage, candidates: &mut Candidates<'_>) {
+        self.input = Some(Input {
+            kept: candidates.kept(),
+            mass: candidates.total(),
+            law: candidates.law(),
+            edits: candidates.edits().to_vec(),
+            survivors: candidates.survivors().map(Iterator::collect),
+        });
+    }
+
+    fn after(&mut self, stage: &dyn Stage, candidates: &mut Candidates<'_>) {
+        let input = self.input.take().expect("`before` precedes `after`");
+        let info = stage.info();
+        let kept = candidates.kept();
+        let removed = input.kept - kept;
+        let (mass, first_removed) = match info.effect {
+            _ if removed == 0 => (0, None),
+            Effect::Temperature => (0, None),
+            Effect::Logits => input.newly_banned(candidates, self.level),
+            Effect::Mask | Effect::Truncation => {
+                (input.mass - candidates.mass_under(input.law), input.best_removed(candidates))
+            }
+        };
+        let at = self.stages.len();
+        for head in self.head.iter_mut().filter(|head| head.removed_by.is_none()) {
+            if !candidates.is_kept(head.token) && head.logit > f32::NEG_INFINITY {
+                head.removed_by = Some(at);
+            }
+        }
+        self.stages.push(StageEffect {
+            name: info.name,
+            kept,
+            removed,
+            mass_removed: mass as f64 / input.mass as f64,
+            first_removed: first_removed.map(Rank::token),
+            temperature: candidates.temperature(),
+        });
+    }
+}
+
+impl Input {
+    /// The mass and the best of the tokens that a stage banned by −∞.
+    fn newly_banned(&self, candidates: &Candidates<'_>, level: Level) -> (u64, Option<Rank>) {
+        let (mut mass, mut best) = (0, None);
+        for edit in candidates.edits().iter().filter(|edit| edit.logit == f32::NEG_INFINITY) {
+            let logit = self.logit_before(edit.token, candidates);
+            if let Some(logit) = logit.filter(|&logit| logit > f32::NEG_INFINITY) {
+                mass += level.run(crate::simd::Mass { law: self.law, logits: &[logit] });
+                let rank = Rank::new(logit, edit.token);
+                best = Some(best.map_or(rank, |best: Rank| best.min(rank)));
+            }
+        }
+        (mass, best)
+    }
+
+    /// A token's logit in the input; `None` when it was no longer there.
+    fn logit_before(&self, token: TokenId, candidates: &Candidates<'_>) -> Option<f32> {
+        if let Some(survivors) = &self.survivors {
+            let at = survivors.binary_search_by_key(&token, |&(id, _)| id).ok()?;
+            return Some(survivors[at].1);
+        }
+        let edit = self.edits.binary_search_by_key(&token, |edit| edit.token).ok();
+        Some(edit.map_or(candidates.raw()[token as usize], |at| self.edits[at].logit))
+    }
+
+    /// The best of the tokens that a cut removed.
+    fn best_removed(&self, candidates: &mut Candidates<'_>) -> Option<Rank> {
+        match &self.survivors {
+            None => candidates.best_outside(),
+            Some(before) => {
+                let gone = before.iter().filter(|(id, _)| !candidates.is_kept(*id));
+                gone.map(|&(id, logit)| Rank::new(logit, id)).min()
+            }
+        }
+    }
+}
