@@ -10,6 +10,7 @@ pub mod format;
 pub mod generate;
 pub mod kernel;
 pub mod model;
+pub mod tokenizer;
 
 pub use cache::KvCache;
 pub use config::{Activation, Architecture, Config, Window};
