@@ -1,8 +1,10 @@
 //! Integration tests of `kelvin-lm`.
 
+mod counting;
 mod detok;
 mod determinism;
 mod forward;
+mod gguf;
 mod kernel;
 mod real;
 mod reference;

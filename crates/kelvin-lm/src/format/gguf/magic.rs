@@ -24,9 +24,9 @@ const OTHERS: [(&[u8], &str, &str); 14] = [
     (b"\x80\x03", "a Python pickle, which is never read: it can run code", CONVERT),
     (b"\x80\x04", "a Python pickle, which is never read: it can run code", CONVERT),
     (b"\x80\x05", "a Python pickle, which is never read: it can run code", CONVERT),
-    (b"lmgg", "a GGML file, older than GGUF", CONVERT),
-    (b"fmgg", "a GGML file, older than GGUF", CONVERT),
-    (b"tjgg", "a GGML file, older than GGUF", CONVERT),
+    (b"lmgg", "in a GGML format older than GGUF", CONVERT),
+    (b"fmgg", "in a GGML format older than GGUF", CONVERT),
+    (b"tjgg", "in a GGML format older than GGUF", CONVERT),
     (b"\x1f\x8b", "compressed by gzip", "unpack it first"),
     (b"\x28\xb5\x2f\xfd", "compressed by zstd", "unpack it first"),
 ];
@@ -41,12 +41,12 @@ pub(super) fn check(start: &[u8]) -> Result<()> {
     let start = &start[..start.len().min(SNIFFED)];
     let refused = |detail: String| Error::new(ErrorKind::Format, detail).at(0);
     if start.is_empty() {
-        return Err(refused("file is empty, expected a GGUF file".into()).hint(DOWNLOAD));
+        return Err(refused("the file is empty, expected a GGUF file".into()).hint(DOWNLOAD));
     }
     let magic = Text(&start[..start.len().min(MAGIC.len())]);
     let detail = format!("magic is \"{magic}\", expected \"GGUF\"");
     match other(start) {
-        Some((what, hint)) => Err(refused(format!("{detail}: this is {what}")).hint(hint)),
+        Some((what, hint)) => Err(refused(format!("{detail}: the file is {what}")).hint(hint)),
         None => Err(refused(detail).hint(CONVERT)),
     }
 }
@@ -55,11 +55,11 @@ fn other(start: &[u8]) -> Option<(&'static str, &'static str)> {
     let known = OTHERS.iter().find(|(magic, ..)| start.starts_with(magic));
     known.map(|&(_, what, hint)| (what, hint)).or_else(|| {
         if start.get(8) == Some(&b'{') && start[..8].ends_with(&[0, 0]) {
-            Some(("a safetensors file", CONVERT))
+            Some(("in the safetensors format", CONVERT))
         } else if start.iter().all(|&byte| byte == 0) {
-            Some(("zeros, as an unfinished download has", DOWNLOAD))
+            Some(("blank, as an unfinished download is", DOWNLOAD))
         } else if is_text(start) {
-            Some(("a text file", "give the path of the model itself"))
+            Some(("text", "give the path of the model itself"))
         } else {
             None
         }

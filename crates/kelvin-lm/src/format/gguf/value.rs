@@ -30,7 +30,7 @@ pub enum Value<'a> {
 impl<'a> Value<'a> {
     /// Reads the value of `key`, and the type that stands before it.
     pub(super) fn read(cursor: &mut Cursor<'a>, key: &str) -> Result<(Kind, Self)> {
-        let what = Part { name: "value", key };
+        let what = Part { name: "the value", key };
         let kind = Kind::read(cursor, what)?;
         let value = match kind {
             Kind::Array => Self::Array(Array::read(cursor, key)?),
@@ -88,14 +88,14 @@ pub struct Array<'a> {
 impl<'a> Array<'a> {
     /// Reads type and count, and checks the elements.
     fn read(cursor: &mut Cursor<'a>, key: &str) -> Result<Self> {
-        let what = Part { name: "array", key };
+        let what = Part { name: "the array", key };
         let kind_at = cursor.clone();
         let kind = Kind::read(cursor, what)?;
         if kind == Kind::Array {
             return Err(nested(&kind_at, what));
         }
         let count_at = cursor.clone();
-        let n = cursor.u64(Part { name: "array count", key })?;
+        let n = cursor.u64(Part { name: "the array count", key })?;
         let most = cursor.left() / kind.min_bytes();
         let Some(len) = usize::try_from(n).ok().filter(|_| n <= most) else {
             let (left, name) = (cursor.left(), kind.name());
