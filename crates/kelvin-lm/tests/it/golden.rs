@@ -5,21 +5,28 @@
 mod comparison;
 mod file;
 
+use std::path::Path;
+
+use kelvin_lm::format::gguf::Gguf;
 use kelvin_lm::kernel::Activations;
+use kelvin_lm::tokenizer::{SpecialTokens, Tokenizer};
 use kelvin_lm::{EngineOptions, Model, Result, Session};
 
 use crate::real;
 use comparison::{Comparison, argmax};
 use file::Golden;
 
-/// The model that a golden file is about, running as the file's weights did; none without the model.
+/// The model that a golden file is about, running as the file's weights did.
 ///
 /// llama.cpp's F32 copies hold the dequantised weights, and f32 activations compute with exactly
 /// these: no copy is needed.
-fn model(golden: &Golden) -> Result<Option<Model>> {
-    let Some(path) = real::model(golden.model()) else { return Ok(None) };
+fn load(golden: &Golden, path: &Path) -> Result<Model> {
     let activations = if golden.is_f32() { Activations::F32 } else { Activations::Int8 };
-    Model::load(path, EngineOptions { activations, ..EngineOptions::default() }).map(Some)
+    Model::load(path, EngineOptions { activations, ..EngineOptions::default() })
+}
+
+fn tokenizer(path: &Path) -> Result<Tokenizer> {
+    Tokenizer::from_gguf(&Gguf::read(path)?)
 }
 
 /// Every prompt, fed with llama.cpp's own tokens whatever we would have chosen.
@@ -27,7 +34,7 @@ fn compare(golden: &Golden, model: &Model) -> Result<Comparison> {
     let mut comparison = Comparison::default();
     for prompt in golden.prompts() {
         let mut session = Session::new(model);
-        let (last, before) = prompt.prompt_ids.split_last().expect("prompts are not empty");
+        let (last, before) = prompt.input.split_last().expect("prompts are not empty");
         if !before.is_empty() {
             session.feed(before)?;
         }
@@ -49,8 +56,8 @@ const F32_TIE: f64 = 0.01;
 
 fn check_f32(name: &str) -> Result<()> {
     let golden = Golden::read(name, "f32");
-    let Some(model) = model(&golden)? else { return Ok(()) };
-    let found = compare(&golden, &model)?;
+    let Some(path) = real::path(golden.model()) else { return Ok(()) };
+    let found = compare(&golden, &load(&golden, &path)?)?;
     real::say(&format!("{name} f32: {found}"));
     assert!(found.worst.by <= F32_LOGIT, "{name} f32: {found}");
     assert!(found.widest_flip() < F32_TIE, "{name} f32: {found}");
@@ -64,8 +71,8 @@ const WIDEST_FLIP: f64 = 0.7;
 
 fn check_quantised(name: &str, rms: f64) -> Result<()> {
     let golden = Golden::read(name, "quant");
-    let Some(model) = model(&golden)? else { return Ok(()) };
-    let found = compare(&golden, &model)?;
+    let Some(path) = real::path(golden.model()) else { return Ok(()) };
+    let found = compare(&golden, &load(&golden, &path)?)?;
     real::say(&format!("{name} quantised: {found}; llama.cpp itself: {}", golden.self_noise()));
     assert!(found.rms() <= rms, "{name} quantised: {found}");
     assert!(found.flip_rate() <= FLIP_RATE, "{name} quantised: {found}");
@@ -114,12 +121,12 @@ fn loss(logits: &[f32], token: u32) -> f64 {
 fn check_perplexity(name: &str, weights: &str, tolerance: f64) -> Result<()> {
     let golden = Golden::read(name, weights);
     let Some(text) = real::text("the-verdict.txt") else { return Ok(()) };
-    let Some(model) = model(&golden)? else { return Ok(()) };
+    let Some(path) = real::path(golden.model()) else { return Ok(()) };
     let expected = golden.perplexity();
-    let ids = real::prompt_ids(golden.model(), &text)?;
+    let ids = tokenizer(&path)?.encode_prompt(&text, SpecialTokens::Text)?;
     let ids = &ids[..expected.ids];
     assert_eq!(file::fnv1a64(ids), expected.ids_fnv1a64, "other ids than llama.cpp's");
-    let losses = span_losses(&model, ids, expected.span)?;
+    let losses = span_losses(&load(&golden, &path)?, ids, expected.span)?;
     #[expect(clippy::disallowed_methods, reason = "a figure within a tolerance, not promised bits")]
     let found = (losses.iter().sum::<f64>() / expected.scored as f64).exp();
     let off = found / expected.value - 1.0;
@@ -161,12 +168,11 @@ fn gemma3_quantised_has_llama_cpps_perplexity() -> Result<()> {
 fn prompts_have_llama_cpps_ids() -> Result<()> {
     for name in ["smollm2", "gemma3"] {
         let golden = Golden::read(name, "quant");
-        if real::model(golden.model()).is_none() {
-            continue;
-        }
+        let Some(path) = real::path(golden.model()) else { continue };
+        let tokenizer = tokenizer(&path)?;
         for prompt in golden.prompts() {
-            let ids = real::prompt_ids(golden.model(), &prompt.text)?;
-            assert_eq!(ids, prompt.prompt_ids, "{name}, {:?}", prompt.text);
+            let ids = tokenizer.encode_prompt(&prompt.text, SpecialTokens::Text)?;
+            assert_eq!(ids, prompt.input, "{name}, {:?}", prompt.text);
         }
     }
     Ok(())

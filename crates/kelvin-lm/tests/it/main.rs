@@ -5,6 +5,7 @@ mod detok;
 mod determinism;
 mod forward;
 mod gguf;
+mod golden;
 mod kernel;
 mod real;
 mod reference;

@@ -69,7 +69,13 @@ impl Comparison {
 impl fmt::Display for Comparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { steps, worst, flips, .. } = self;
-        write!(f, "{steps} steps, rms {:.3e}, worst {:.3e} ({})", self.rms(), worst.by, worst.place)?;
+        write!(
+            f,
+            "{steps} steps, rms {:.3e}, worst {:.3e} ({})",
+            self.rms(),
+            worst.by,
+            worst.place
+        )?;
         write!(f, ", flips {} ({:.1} %)", flips.len(), 100.0 * self.flip_rate())?;
         match flips.iter().max_by(|a, b| a.gap.total_cmp(&b.gap)) {
             Some(Flip { gap, place }) => write!(f, ", the widest at a gap of {gap:.3} ({place})"),

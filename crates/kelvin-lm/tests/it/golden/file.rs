@@ -19,7 +19,7 @@ pub(crate) struct Step {
 pub(crate) struct Prompt {
     pub(crate) name: String,
     pub(crate) text: String,
-    pub(crate) prompt_ids: Vec<u32>,
+    pub(crate) input: Vec<u32>,
     /// As many as there are steps.
     pub(crate) ids: Vec<u32>,
     pub(crate) steps: Vec<Step>,
@@ -109,7 +109,7 @@ fn prompt(value: &Value) -> Prompt {
     Prompt {
         name: string(&value["name"]).to_owned(),
         text: string(&value["text"]).to_owned(),
-        prompt_ids: list(&value["prompt_ids"], id),
+        input: list(&value["prompt_ids"], id),
         ids,
         steps: top_ids
             .into_iter()
