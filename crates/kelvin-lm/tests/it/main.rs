@@ -3,10 +3,12 @@
 
 mod batch;
 mod counting;
+mod detok;
 mod determinism;
 mod detok;
 mod forward;
 mod gguf;
+mod golden;
 mod kernel;
 mod model;
 mod real;
