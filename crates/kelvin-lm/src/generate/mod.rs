@@ -1,7 +1,7 @@
 
 
 //! From a model and a prompt to text: sequences, batches of them, and what happens on the way.
-//! From logits to text: sequences, batches of them, and what happens on the way.
+
 mod batch;
 mod chooser;
 mod detok;

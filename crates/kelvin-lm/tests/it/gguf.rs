@@ -3,7 +3,6 @@
 mod malformed;
 mod mutation;
 mod tokenizer;
-mod writer;
 pub(crate) mod writer;
 
 use std::fmt::Write;

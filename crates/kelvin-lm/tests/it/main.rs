@@ -1,9 +1,7 @@
 //! Integration tests of `kelvin-lm`.
-//! tests
 
 mod batch;
 mod counting;
-mod detok;
 mod determinism;
 mod detok;
 mod forward;
