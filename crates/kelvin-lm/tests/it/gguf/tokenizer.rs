@@ -15,7 +15,7 @@ fn key(name: &str) -> String {
 }
 
 fn tokens(strings: &[&[u8]]) -> Piece {
-    let elements = strings.iter().fold(piece(), |all, string| all.string(string));
+    let elements = strings.iter().fold(piece(), Piece::string);
     array_pair(&key("tokens"), 8, strings.len() as u64, elements)
 }
 
