@@ -9,12 +9,17 @@
     reason = "a kernel is compiled for an instruction set by being inlined into its dispatcher"
 )]
 
+pub(crate) mod activation;
+pub(crate) mod attention;
 mod engine;
 pub(crate) mod math;
 mod matrix;
+pub(crate) mod norm;
+mod part;
 mod prepared;
 mod probe;
 mod product;
+pub(crate) mod rope;
 pub(crate) mod simd;
 
 pub use engine::{Activations, Engine, EngineOptions};
