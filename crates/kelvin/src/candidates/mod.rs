@@ -78,7 +78,7 @@ pub struct Candidates<'a> {
     temperature: f64,
     /// Survivors stand in `compact`; otherwise every token of the row with a finite logit is one.
     is_compact: bool,
-    /// `allowed` names the only tokens that the mask left in the row.
+    /// `allowed` names the only tokens that masks left in the row.
     is_masked: bool,
     /// The sum of the weights, while they are valid.
     total: Option<u64>,
@@ -176,12 +176,16 @@ impl<'a> Candidates<'a> {
         let t = self.temperature;
         self.row.revise(tokens, |logit, argument| {
             let revised = rule(f64::from(logit) / t, argument) * t;
+            if revised == f64::NEG_INFINITY {
+                return f32::NEG_INFINITY;
+            }
+            // cut before rounding: a merely very negative logit must not round to a ban
             #[expect(
                 clippy::cast_possible_truncation,
                 reason = "logits are f32; rounding is meant"
             )]
-            let revised = revised as f32;
-            if revised == f32::NEG_INFINITY { revised } else { revised.clamp(f32::MIN, f32::MAX) }
+            let revised = revised.clamp(f64::from(f32::MIN), f64::from(f32::MAX)) as f32;
+            revised
         });
         self.total = None;
         if self.is_compact {
@@ -229,14 +233,20 @@ impl<'a> Candidates<'a> {
             }
             self.became_compact();
         }
-        self.allowed.clear();
-        self.allowed.extend_from_slice(&self.compact.ids);
+        // a cut before this mask has no say in what the row holds, only another mask has
+        if self.is_masked {
+            self.allowed.retain(|id| tokens.binary_search(id).is_ok());
+        } else {
+            self.allowed.clear();
+            self.allowed.extend_from_slice(tokens);
+        }
         self.is_masked = true;
     }
 
-    /// Divides the logits by `temperature` (> 0, finite) from here on.
+    /// Divides the logits by `temperature` (> 0, finite) from here on. The product of all of them stays
+    /// within 1e-100 and 1e100: beyond, no two f32 logits can tell the difference, but z/T leaves f64.
     pub fn set_temperature(&mut self, temperature: f64) {
-        self.temperature *= temperature;
+        self.temperature = (self.temperature * temperature).clamp(1e-100, 1e100);
         self.compact.weights.clear();
         self.total = None;
     }
@@ -251,7 +261,7 @@ impl<'a> Candidates<'a> {
     fn law_at(&mut self, temperature: f64) -> Law {
         Law {
             max: f64::from(self.max()),
-            inverse_t: (1.0 / temperature).min(f64::MAX), // 1/T overflows for a subnormal T
+            inverse_t: 1.0 / temperature,
             bits: weight_bits(self.vocab_size()),
         }
     }
@@ -387,17 +397,19 @@ impl<'a> Candidates<'a> {
         if p == Decimal::ONE {
             return;
         }
-        let needed = p.ceil_of(self.total()).max(1);
+        let total = self.total();
+        let needed = p.ceil_of(total).max(1);
         if !self.is_compact {
-            self.gather_mass(needed);
+            self.gather_mass(needed, total);
         }
         self.rank_compact();
         let last = reach(self.ranks, needed);
         self.keep_through(last);
     }
 
-    /// Gathers a prefix of the total order that holds at least the mass `needed`, and little more.
-    fn gather_mass(&mut self, needed: u64) {
+    /// Gathers a prefix of the total order that holds at least `needed` of the mass `total`, and little
+    /// more.
+    fn gather_mass(&mut self, needed: u64, total: u64) {
         let law = self.law();
         let exact = 3.0; // nats below the maximum that are looked at one by one
         let gather_to = |this: &mut Self, depth: f64| {
@@ -410,15 +422,16 @@ impl<'a> Candidates<'a> {
         if top >= needed {
             return;
         }
-        let mut depth = self.estimate_depth(law, exact, needed - top);
+        let missing = (needed - top) as f64 / (total - top) as f64;
+        let mut depth = self.estimate_depth(law, exact, missing);
         while gather_to(self, depth) < needed {
             depth *= 1.25; // past 50 nats no weight is left, so this ends
         }
     }
 
-    /// How many nats below the maximum the mass `needed`, counted from `start` nats on, is reached:
-    /// an estimate from a sample of the blocks.
-    fn estimate_depth(&mut self, law: Law, start: f64, needed: u64) -> f64 {
+    /// How many nats below the maximum the part `share` of the mass that lies more than `start` nats
+    /// below it is reached: an estimate from a sample of the blocks.
+    fn estimate_depth(&mut self, law: Law, start: f64, share: f64) -> f64 {
         const BINS: usize = 256;
         const BINS_PER_NAT: f64 = 4.0;
         let mut bins = [0.0; BINS];
@@ -440,7 +453,7 @@ impl<'a> Candidates<'a> {
                 }
             }
         });
-        let wanted = needed as f64 / stride as f64;
+        let wanted = share * bins.iter().sum::<f64>();
         let mut mass = 0.0;
         let bin = bins.iter().position(|&weight| {
             mass += weight;
@@ -678,5 +691,6 @@ fn depth_to_logit(law: Law, depth: f64) -> f32 {
 fn depth_of_weight(law: Law, least: u64) -> f64 {
     // w ≥ least needs 2^bits · e^x ≥ least − 1/2; the slack covers the error of exp many times over
     let bound = (least as f64 - 0.5).max(0.5);
-    f64::from(law.bits) * core::f64::consts::LN_2 - math::ln(bound) + 1e-6
+    let depth = f64::from(law.bits) * core::f64::consts::LN_2 - math::ln(bound) + 1e-6;
+    depth.max(0.0) // a floor above every weight leaves the first token, which lies at 0
 }
