@@ -4,6 +4,7 @@
 
 pub mod dtype;
 mod error;
+pub mod format;
 
 pub use error::{Error, ErrorKind};
 
