@@ -1,0 +1,44 @@
+//! Where a command's words go: data to stdout, talk to stderr.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use crate::term::theme;
+
+/// What a command is lent by `main`: two streams and what the environment says.
+pub(crate) struct Console<'a> {
+    /// Data.
+    pub(crate) out: &'a mut dyn Write,
+    /// Talk, progress, warnings.
+    pub(crate) err: &'a mut dyn Write,
+    /// Columns of the terminal.
+    pub(crate) width: usize,
+    /// Whether talk is unwelcome.
+    pub(crate) quiet: bool,
+    /// The folder with the user's models.
+    pub(crate) models: PathBuf,
+}
+
+impl Console<'_> {
+    /// Says something that is not data, unless `-q`.
+    pub(crate) fn talk(&mut self, line: &str) -> io::Result<()> {
+        if self.quiet {
+            return Ok(());
+        }
+        let quiet = theme::QUIET;
+        writeln!(self.err, "{quiet}{line}{quiet:#}")
+    }
+
+    /// Says each warning, `-q` or not.
+    pub(crate) fn warn_all(&mut self, warnings: &[String]) -> io::Result<()> {
+        let yellow = theme::WARNING;
+        warnings
+            .iter()
+            .try_for_each(|warning| writeln!(self.err, "{yellow}warning:{yellow:#} {warning}"))
+    }
+
+    /// Writes one JSON value on a line of its own.
+    pub(crate) fn json(&mut self, value: &serde_json::Value) -> io::Result<()> {
+        writeln!(self.out, "{value}")
+    }
+}
