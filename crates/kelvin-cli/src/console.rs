@@ -29,6 +29,15 @@ impl Console<'_> {
         writeln!(self.err, "{quiet}{line}{quiet:#}")
     }
 
+    /// Says what to try, unless `-q`.
+    pub(crate) fn hint(&mut self, line: &str) -> io::Result<()> {
+        if self.quiet {
+            return Ok(());
+        }
+        let green = theme::HINT;
+        writeln!(self.err, "{green}hint:{green:#} {line}")
+    }
+
     /// Says each warning, `-q` or not.
     pub(crate) fn warn_all(&mut self, warnings: &[String]) -> io::Result<()> {
         let yellow = theme::WARNING;

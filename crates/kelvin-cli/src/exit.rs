@@ -35,22 +35,34 @@ pub(crate) struct Failure {
     code: Code,
     message: String,
     hint: Option<String>,
+    source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
 impl Failure {
     /// Something typed is wrong.
     pub(crate) fn typed(message: impl Into<String>) -> Self {
-        Self { code: Code::Typed, message: message.into(), hint: None }
+        Self::new(Code::Typed, message)
     }
 
     /// Something read is wrong.
     pub(crate) fn read(message: impl Into<String>) -> Self {
-        Self { code: Code::Read, message: message.into(), hint: None }
+        Self::new(Code::Read, message)
     }
 
     /// Something broke while running.
     pub(crate) fn running(message: impl Into<String>) -> Self {
-        Self { code: Code::Failed, message: message.into(), hint: None }
+        Self::new(Code::Failed, message)
+    }
+
+    fn new(code: Code, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), hint: None, source: None }
+    }
+
+    /// The same failure, with what caused it.
+    #[must_use]
+    pub(crate) fn caused_by(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.source = Some(source.into());
+        self
     }
 
     /// The same failure, found in this file.
@@ -74,7 +86,11 @@ impl fmt::Display for Failure {
     }
 }
 
-impl StdError for Failure {}
+impl StdError for Failure {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_deref().map(|source| source as &(dyn StdError + 'static))
+    }
+}
 
 /// The exit code of an error: that of the first cause that has one.
 pub(crate) fn code_of(error: &anyhow::Error) -> Code {
@@ -99,7 +115,7 @@ fn code_of_cause(cause: &(dyn StdError + 'static)) -> Option<Code> {
     cause.downcast_ref().filter(|io| broken_pipe(io)).map(|_| Code::Done)
 }
 
-fn hint_of(cause: &(dyn StdError + 'static)) -> Option<&str> {
+fn hint_of<'a>(cause: &'a (dyn StdError + 'static)) -> Option<&'a str> {
     let ours = cause.downcast_ref::<Failure>().and_then(|failure| failure.hint.as_deref());
     ours.or_else(|| cause.downcast_ref::<kelvin_lm::Error>()?.way_out())
 }
@@ -149,8 +165,9 @@ mod tests {
 
     #[test]
     fn causes_follow_the_error_and_the_hint_comes_last() {
-        let error = anyhow::Error::new(Failure::read("no room").hint("make some")).context("outer");
-        let expected = "error: outer\ncause: no room\n\nhint: make some\n";
+        let cause = io::Error::from(IoKind::NotFound);
+        let error = anyhow::Error::new(Failure::read("no room").hint("make some").caused_by(cause));
+        let expected = "error: no room\ncause: entity not found\n\nhint: make some\n";
         assert_eq!(told(&error), (Code::Read, expected.to_owned()));
     }
 

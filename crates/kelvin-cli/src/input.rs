@@ -59,7 +59,9 @@ fn not_json(error: &serde_json::Error) -> Failure {
     let failure = Failure::read(format!("line {line}, column {column}: {what}"));
     match error.classify() {
         serde_json::error::Category::Data => failure,
-        _ => failure.hint("a logits file is JSON; null or \"-inf\" bans a token, NaN has no meaning"),
+        _ => {
+            failure.hint("a logits file is JSON; null or \"-inf\" bans a token, NaN has no meaning")
+        }
     }
 }
 
@@ -183,7 +185,8 @@ mod tests {
 
     #[test]
     fn probabilities_leave_the_rest_to_others() {
-        let row = Row::parse("{\"tokens\": [\"a\", \"b\"], \"probs\": [0.5, 0.25]}").expect("a row");
+        let row =
+            Row::parse("{\"tokens\": [\"a\", \"b\"], \"probs\": [0.5, 0.25]}").expect("a row");
         assert_eq!(row.logits, [-std::f32::consts::LN_2, -2.0 * std::f32::consts::LN_2]);
         assert_eq!(row.other, 0.25);
         assert_eq!(Row::parse("{\"probs\": [0.5, 0.4999999]}").expect("a row").other, 0.0);
@@ -202,11 +205,17 @@ mod tests {
             ("[true]", "logit 0 is true, expected a finite number, null or \"-inf\""),
             ("[]", "the row of logits is empty, at least 1 is needed"),
             ("[1] 2", "line 1, column 5: trailing characters"),
-            ("{\"logits\": [1], \"logits\": [2]}", "line 1, column 26: \"logits\" is given twice"),
-            ("{\"logits\": [1], \"probs\": [1]}", "both \"logits\" and \"probs\" are given, expected one"),
+            ("{\"logits\": [1], \"logits\": [2]}", "line 1, column 30: \"logits\" is given twice"),
+            (
+                "{\"logits\": [1], \"probs\": [1]}",
+                "both \"logits\" and \"probs\" are given, expected one",
+            ),
             ("{\"tokens\": [\"a\"], \"logits\": [1, 2]}", "1 tokens but 2 logits"),
             ("{\"probs\": [0.7, 0.7]}", "the probabilities sum to 1.4, more than 1"),
-            ("{\"probs\": [-0.1]}", "probability 0 is -0.1, expected a number from 0 to 1, or null"),
+            (
+                "{\"probs\": [-0.1]}",
+                "probability 0 is -0.1, expected a number from 0 to 1, or null",
+            ),
         ];
         for (json, expected) in cases {
             assert_eq!(refusal(json), expected, "{json}");

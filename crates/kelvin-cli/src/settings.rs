@@ -281,6 +281,7 @@ pub(crate) fn origins(settings: &[Setting]) -> Vec<String> {
         }
     }
     let group = |(origin, names): (Origin, Vec<&str>)| format!("{}: {origin}", names.join(", "));
-    let rest = if settings.is_empty() { "everything off: built-in" } else { "all else off: built-in" };
+    let rest =
+        if settings.is_empty() { "everything off: built-in" } else { "all else off: built-in" };
     groups.into_iter().map(group).chain([rest.to_owned()]).collect()
 }

@@ -16,9 +16,12 @@ const OUTPUT: &str = "Output";
 pub(crate) fn command() -> Command {
     Command::new("kelvin")
         .version(env!("CARGO_PKG_VERSION"))
-        .about("Decode language models: fast, the same to the last bit every time, and in full view")
+        .about(
+            "Decode language models: fast, the same to the last bit every time, and in full view",
+        )
         .after_help("Start here: kelvin next --example paris --temperature 0.7 --top-p 0.9")
         .subcommand_required(true)
+        .arg_required_else_help(true)
         .disable_help_subcommand(true)
         .max_term_width(100)
         .styles(styles())
@@ -111,6 +114,7 @@ fn models() -> Command {
     Command::new("models")
         .about("List the models on this machine, or look inside one")
         .subcommand_required(true)
+        .arg_required_else_help(true)
         .subcommand(Command::new("ls").about("List the models in the cache folder").arg(json()))
         .subcommand(
             Command::new("inspect")
@@ -154,7 +158,9 @@ fn completions() -> Command {
     let shells = PossibleValuesParser::new(["bash", "elvish", "fish", "powershell", "zsh"]);
     Command::new("completions")
         .about("Print completions for a shell")
-        .after_help("bash: kelvin completions bash > ~/.local/share/bash-completion/completions/kelvin")
+        .after_help(
+            "bash: kelvin completions bash > ~/.local/share/bash-completion/completions/kelvin",
+        )
         .arg(Arg::new("shell").required(true).value_parser(shells))
 }
 
@@ -236,11 +242,7 @@ fn bits() -> Arg {
 }
 
 fn json() -> Arg {
-    Arg::new("json")
-        .long("json")
-        .action(ArgAction::SetTrue)
-        .help_heading(OUTPUT)
-        .help("Print JSON")
+    Arg::new("json").long("json").action(ArgAction::SetTrue).help_heading(OUTPUT).help("Print JSON")
 }
 
 fn color() -> Arg {

@@ -12,7 +12,7 @@ pub(crate) fn args() -> impl Iterator<Item = Arg> {
 
 fn own() -> [Arg; 6] {
     let stages = stage_flags();
-    let singles = stages.iter().map(String::as_str).chain(["greedy", "preset"]);
+    let singles = stages.into_iter().chain(["greedy".to_owned(), "preset".to_owned()]);
     [
         Arg::new("greedy")
             .long("greedy")
@@ -47,7 +47,7 @@ fn own() -> [Arg; 6] {
 }
 
 fn stage_args(info: &'static StageInfo) -> impl Iterator<Item = Arg> {
-    let extra = info.params[1..].iter().map(|param| param_arg(info, param));
+    let extra = info.params[1..].iter().map(move |param| param_arg(info, param));
     std::iter::once(stage_arg(info)).chain(extra)
 }
 
@@ -62,7 +62,7 @@ fn stage_arg(info: &'static StageInfo) -> Arg {
         .allow_negative_numbers(true)
         .help_heading(heading(info))
         .help(capital(info.summary))
-        .long_help(format!("{}: {}", capital(info.summary), param.range))
+        .long_help(format!("{}\nRange: {}", capital(info.summary), param.range))
 }
 
 /// The flag of a further parameter.

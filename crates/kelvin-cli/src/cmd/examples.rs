@@ -1,7 +1,5 @@
 //! `kelvin examples`.
 
-use std::io::Write as _;
-
 use anyhow::Result;
 use clap::ArgMatches;
 use serde_json::json;
@@ -34,6 +32,7 @@ pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Cod
         table.row([example.name.into(), tokens, example.summary.into()]);
     }
     table.write(console.out)?;
-    console.talk("\nkelvin next --example NAME looks at one; kelvin examples NAME prints its file")?;
+    console
+        .talk("\nkelvin next --example NAME looks at one; kelvin examples NAME prints its file")?;
     Ok(Code::Done)
 }

@@ -1,9 +1,7 @@
 //! The commands, one file each: read the flags, call the library, write the answer.
 
 pub(crate) mod completions;
-pub(crate) mod doctor;
 pub(crate) mod examples;
-pub(crate) mod models;
 pub(crate) mod next;
 pub(crate) mod presets;
 pub(crate) mod stages;

@@ -45,24 +45,23 @@ fn overview(out: &mut dyn Write) -> io::Result<()> {
 fn detail(info: &StageInfo, console: &mut Console<'_>) -> io::Result<()> {
     let name = theme::NAME;
     writeln!(console.out, "{name}{}{name:#}  {}\n", info.name, info.summary)?;
-    let mut table = Table::new(&[
-        ("flag", Align::Left),
-        ("parameter", Align::Left),
-        ("default", Align::Left),
-        ("neutral", Align::Left),
-        ("range", Align::Left),
-    ]);
     for (at, param) in info.params.iter().enumerate() {
         let flag = if at == 0 { info.name.to_owned() } else { flag(info, param) };
-        let default = param.default.unwrap_or("required");
-        let cells = [param.name, default, param.neutral, param.range].map(str::to_owned);
-        let [parameter, default, neutral, range] = cells;
-        table.row([format!("--{flag}"), parameter, default, neutral, range]);
+        writeln!(console.out, "{name}--{flag}{name:#} <{}>", param.name)?;
+        let default = param.default.map(|default| format!("default {default}"));
+        let neutral = Some(param.neutral).filter(|neutral| !neutral.is_empty());
+        let neutral = neutral.map(|neutral| format!("neutral {neutral}"));
+        let parts: Vec<String> =
+            [Some(param.range.to_owned()), default, neutral].into_iter().flatten().collect();
+        paragraph::write(console.out, "", &parts, console.width)?;
     }
-    table.write(console.out)?;
     writeln!(console.out)?;
-    let aliases: Vec<&str> =
-        info.aliases.iter().chain(info.params.iter().flat_map(|param| param.aliases)).copied().collect();
+    let aliases: Vec<&str> = info
+        .aliases
+        .iter()
+        .chain(info.params.iter().flat_map(|param| param.aliases))
+        .copied()
+        .collect();
     let mut notes = vec![("effect", effect(info.effect).to_owned())];
     let argmax = if info.keeps_argmax { "always stays first" } else { "may change" };
     notes.push(("argmax", argmax.to_owned()));

@@ -48,6 +48,7 @@ fn stage_object(stage: &StageEffect) -> Value {
         "kept": stage.kept,
         "removed": stage.removed,
         "mass_removed": stage.mass_removed,
+        "temperature": stage.temperature,
     })
 }
 

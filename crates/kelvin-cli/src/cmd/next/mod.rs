@@ -2,6 +2,7 @@
 
 mod account;
 mod json;
+mod table;
 mod text;
 
 use anyhow::Result;
@@ -15,7 +16,6 @@ use crate::examples;
 use crate::exit::{Code, Failure};
 use crate::input::Row;
 use crate::settings::{Policy, UNTOUCHED};
-use crate::vocab::Names;
 
 /// Rows of the table on a terminal.
 const ROWS: usize = 20;
@@ -26,7 +26,7 @@ pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Cod
     let policy = Policy::resolve(matches, None)?;
     console.warn_all(&policy.warnings)?;
     if policy.is_untouched() {
-        console.talk(UNTOUCHED)?;
+        console.hint(UNTOUCHED)?;
     }
     let randomness = Randomness::from_matches(matches);
     let n_draws = matches.get_one("draws").copied().unwrap_or(0);
@@ -66,6 +66,7 @@ fn read(path: &str) -> Result<Row> {
     } else {
         std::fs::read_to_string(path)
     };
-    let json = json.map_err(|error| Failure::read(format!("{name}: {error}")))?;
+    let json =
+        json.map_err(|error| Failure::read(format!("cannot read {name}")).caused_by(error))?;
     Ok(Row::parse(&json).map_err(|failure| failure.inside(name))?)
 }
