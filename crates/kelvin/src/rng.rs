@@ -153,8 +153,6 @@ pub const fn block(seed: Seed, counter: Counter) -> [u32; 4] {
     philox4x32(seed.key(), place)
 }
 
-const TWO_TO_64: f64 = (1_u128 << 64) as f64;
-
 /// A uniform integer in a range, and the random word it came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Draw {
@@ -191,8 +189,9 @@ impl Draw {
         }
     }
 
-    /// The random word as a fraction of 1: what people are shown.
+    /// The random word as a fraction of 1, in [0, 1): what people are shown. Its last 11 bits are cut, so
+    /// that none rounds to 1.
     pub fn u(&self) -> f64 {
-        self.word as f64 / TWO_TO_64
+        (self.word >> 11) as f64 / (1_u64 << 53) as f64
     }
 }

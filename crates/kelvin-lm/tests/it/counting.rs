@@ -20,8 +20,8 @@ fn count(change: isize) {
     PEAK.set(PEAK.get().max(LIVE.get()));
 }
 
-// SAFETY: every call goes on to the system's allocator, unchanged. `realloc` is the trait's own: allocate,
-// copy, free, so that the old and the new block are both counted while both exist.
+// SAFETY: every call goes on to the system's allocator, unchanged. `realloc` is the trait's own:
+// allocate, copy, free, so that the old and the new block are both counted while both exist.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(layout.size().cast_signed());
@@ -42,7 +42,8 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
-/// What `work` returns, and the most bytes that this thread held meanwhile beyond those it held before.
+/// What `work` returns, and the most bytes that this thread held meanwhile, beyond those it held
+/// before.
 pub(crate) fn peak<T>(work: impl FnOnce() -> T) -> (T, usize) {
     let before = LIVE.get();
     PEAK.set(before);

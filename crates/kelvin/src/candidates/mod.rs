@@ -78,7 +78,7 @@ pub struct Candidates<'a> {
     temperature: f64,
     /// Survivors stand in `compact`; otherwise every token of the row with a finite logit is one.
     is_compact: bool,
-    /// `allowed` names the only tokens that the mask left in the row.
+    /// `allowed` names the only tokens that masks left in the row.
     is_masked: bool,
     /// The sum of the weights, while they are valid.
     total: Option<u64>,
@@ -176,12 +176,13 @@ impl<'a> Candidates<'a> {
         let t = self.temperature;
         self.row.revise(tokens, |logit, argument| {
             let revised = rule(f64::from(logit) / t, argument) * t;
-            #[expect(
-                clippy::cast_possible_truncation,
-                reason = "logits are f32; rounding is meant"
-            )]
-            let revised = revised as f32;
-            if revised == f32::NEG_INFINITY { revised } else { revised.clamp(f32::MIN, f32::MAX) }
+            if revised == f64::NEG_INFINITY {
+                return f32::NEG_INFINITY;
+            }
+            // cut before rounding: a merely very negative logit must not round to a ban
+            #[expect(clippy::cast_possible_truncation, reason = "logits are f32; rounding is meant")]
+            let revised = revised.clamp(f64::from(f32::MIN), f64::from(f32::MAX)) as f32;
+            revised
         });
         self.total = None;
         if self.is_compact {
@@ -229,14 +230,20 @@ impl<'a> Candidates<'a> {
             }
             self.became_compact();
         }
-        self.allowed.clear();
-        self.allowed.extend_from_slice(&self.compact.ids);
+        // a cut before this mask has no say in what the row holds, only another mask has
+        if self.is_masked {
+            self.allowed.retain(|id| tokens.binary_search(id).is_ok());
+        } else {
+            self.allowed.clear();
+            self.allowed.extend_from_slice(tokens);
+        }
         self.is_masked = true;
     }
 
-    /// Divides the logits by `temperature` (> 0, finite) from here on.
+    /// Divides the logits by `temperature` (> 0, finite) from here on. The product of all of them stays
+    /// within 1e-100 and 1e100: beyond, no two f32 logits can tell the difference, but z/T leaves f64.
     pub fn set_temperature(&mut self, temperature: f64) {
-        self.temperature *= temperature;
+        self.temperature = (self.temperature * temperature).clamp(1e-100, 1e100);
         self.compact.weights.clear();
         self.total = None;
     }
@@ -251,7 +258,7 @@ impl<'a> Candidates<'a> {
     fn law_at(&mut self, temperature: f64) -> Law {
         Law {
             max: f64::from(self.max()),
-            inverse_t: (1.0 / temperature).min(f64::MAX), // 1/T overflows for a subnormal T
+            inverse_t: 1.0 / temperature,
             bits: weight_bits(self.vocab_size()),
         }
     }
@@ -678,5 +685,6 @@ fn depth_to_logit(law: Law, depth: f64) -> f32 {
 fn depth_of_weight(law: Law, least: u64) -> f64 {
     // w ≥ least needs 2^bits · e^x ≥ least − 1/2; the slack covers the error of exp many times over
     let bound = (least as f64 - 0.5).max(0.5);
-    f64::from(law.bits) * core::f64::consts::LN_2 - math::ln(bound) + 1e-6
+    let depth = f64::from(law.bits) * core::f64::consts::LN_2 - math::ln(bound) + 1e-6;
+    depth.max(0.0) // a floor above every weight leaves the first token, which lies at 0
 }

@@ -47,8 +47,6 @@ pub(super) static INFO: StageInfo = StageInfo {
 
 /// ln 0.8
 const LN_OF_N: f64 = -0.223_143_551_314_209_76;
-/// Below this a temperature has the same effect as its limit, the argmax, and 1/T stays finite.
-const COLDEST: f64 = 1e-300;
 
 /// Entropy-based dynamic temperature: colder where the model is sure.
 ///
@@ -103,7 +101,7 @@ impl Stage for Edt {
         let entropy = candidates.entropy_nats(1.0);
         let factor =
             if self.theta == 0.0 { 1.0 } else { math::exp(LN_OF_N * self.theta / entropy) };
-        candidates.set_temperature((self.base * factor).max(COLDEST));
+        candidates.set_temperature(self.base * factor);
     }
 
     fn write_arguments(&self, out: &mut dyn fmt::Write) -> fmt::Result {

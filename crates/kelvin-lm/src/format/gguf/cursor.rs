@@ -60,7 +60,8 @@ impl<'a> Cursor<'a> {
             let limit = self.limit;
             let detail =
                 format!("{what} ends at byte {end}, beyond the metadata limit of {limit} bytes");
-            return Err(self.error(detail).hint("Gguf::parse_within takes a larger limit"));
+            let error = Error::new(ErrorKind::Unsupported, detail).at(self.offset());
+            return Err(error.hint("Gguf::parse_within takes a larger limit"));
         }
         let start = self.at;
         self.at = usize::try_from(end).expect("end is within the file, whose length is a usize");

@@ -5,8 +5,8 @@ use crate::{Error, ErrorKind, Result};
 use super::cursor::{Cursor, checked};
 use super::text::Text;
 
-/// Where records that start with a name begin in the file, in bytes from its start. They are read again
-/// when asked for.
+/// Where records that start with a name begin in the file, in bytes from its start. They are read
+/// again when asked for.
 pub(super) struct Index {
     in_order: Vec<u32>,
     by_name: Vec<u32>,
@@ -32,8 +32,8 @@ impl Index {
         by_name.sort_unstable_by_key(|&at| (name(at), at));
         let repeated = by_name.windows(2).filter(|pair| name(pair[0]) == name(pair[1]));
         if let Some(pair) = repeated.min_by_key(|pair| pair[1]) {
-            let name = Text(name(pair[0]).as_bytes());
-            let detail = format!("{what} \"{name}\" was used before, at byte {}", pair[0]);
+            let (name, first) = (Text(name(pair[0])), pair[0]);
+            let detail = format!("{what} \"{name}\" was used before, at byte {first}");
             return Err(Error::new(ErrorKind::Format, detail).at(pair[1].into()));
         }
         Ok(Self { in_order, by_name })
@@ -46,12 +46,13 @@ impl Index {
 
     /// The start of the record of this name.
     pub(super) fn find(&self, file: &[u8], name: &str) -> Option<u32> {
-        let place = self.by_name.binary_search_by(|&at| name_at(file, at).cmp(name)).ok()?;
+        let place =
+            self.by_name.binary_search_by(|&at| name_at(file, at).cmp(name.as_bytes())).ok()?;
         Some(self.by_name[place])
     }
 }
 
 /// The name that the record at `at` starts with.
-fn name_at(file: &[u8], at: u32) -> &str {
-    checked(Cursor::resume(file, u32::MAX, at).name("a name"))
+fn name_at(file: &[u8], at: u32) -> &[u8] {
+    checked(Cursor::resume(file, u32::MAX, at).string("a name"))
 }

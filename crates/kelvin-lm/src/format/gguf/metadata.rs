@@ -17,9 +17,9 @@ const DEFAULT_ALIGNMENT: u64 = 32;
 
 /// The key-value pairs of a file.
 ///
-/// Each look-up is `Ok(None)` where the key is absent and an error of kind [`ErrorKind::Format`], with the byte offset,
-/// where the value has another type. Integers are read from any integer type, as long as the value
-/// fits.
+/// Each look-up is `Ok(None)` where the key is absent and an error of kind [`ErrorKind::Format`],
+/// with the byte offset, where the value has another type. Integers are read from any integer type,
+/// as long as the value fits.
 pub struct Metadata {
     /// The whole file, tensors included: values are read where they stand.
     file: Vec<u8>,
@@ -70,7 +70,8 @@ impl Metadata {
         self.pair(key).map(|pair| pair.value)
     }
 
-    /// The byte offset of the value of `key` in the file (of its type, which stands first), for an error about it.
+    /// The byte offset of the value of `key` in the file (of its type, which stands first), for an
+    /// error about it.
     pub fn offset(&self, key: &str) -> Option<u64> {
         self.pair(key).map(|pair| pair.offset)
     }

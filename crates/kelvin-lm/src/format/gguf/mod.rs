@@ -8,13 +8,15 @@
 //! the tensors' bytes, each at its offset from here
 //! ```
 //!
-//! Versions 2 and 3, little-endian (a string is a u64 length and its bytes). [`Gguf::read`] trusts nothing. It walks
-//! the header once, front to back, and compares every count, length and offset with the bytes that
-//! are really there before it relies on them:
+//! A string is a u64 length and its bytes. Versions 2 and 3 are read, little-endian.
+//!
+//! [`Gguf::read`] trusts nothing. It walks the header once, front to back, and compares every count,
+//! length and offset with the bytes that are really there before it relies on them:
 //!
 //! 1. magic and version
-//! 2. counts, against the smallest record that could hold them
-//! 3. lengths of strings; keys and tensor names are UTF-8, not empty and unique
+//! 2. counts, against the smallest record that could hold them and [`COUNT_LIMIT`]
+//! 3. lengths of strings; keys and tensor names are UTF-8, not empty and (once their section has been
+//!    walked) unique
 //! 4. value types; arrays hold no arrays; bools are 0 or 1; metadata and tensor table end within
 //!    [`METADATA_LIMIT`]
 //! 5. the alignment is a u32, a power of two, at most 4096
@@ -48,7 +50,7 @@ use std::path::Path;
 
 use crate::{Error, ErrorKind, Result};
 
-use cursor::Cursor;
+use cursor::{Cursor, INCOMPLETE};
 use index::Index;
 use tensor::Record;
 
@@ -60,6 +62,11 @@ pub use value::{Array, Strings, Value};
 ///
 /// Ten times what a vocabulary of 262,144 tokens takes. [`Gguf::parse_within`] takes another limit.
 pub const METADATA_LIMIT: u32 = 64 << 20;
+
+/// The most metadata pairs, and the most tensors: 65,536 of each.
+///
+/// Ten times what the largest models have. It bounds the time that a hostile file can take.
+pub const COUNT_LIMIT: u64 = 1 << 16;
 
 /// A GGUF file in memory, checked.
 ///
@@ -190,10 +197,10 @@ impl Header {
         let (tensors_at, n_tensors) = (cursor.offset(), cursor.u64("the tensor count")?);
         let (pairs_at, n_pairs) = (cursor.offset(), cursor.u64("the metadata count")?);
         let left = cursor.left();
-        let n_tensors = count(n_tensors, left, tensor::MIN_BYTES, "tensor")
+        let n_tensors = check_count(n_tensors, left / tensor::MIN_BYTES, "tensor")
             .map_err(|error| error.at(tensors_at))?;
         let left = left - n_tensors as u64 * tensor::MIN_BYTES;
-        let n_pairs = count(n_pairs, left, metadata::MIN_BYTES, "metadata")
+        let n_pairs = check_count(n_pairs, left / metadata::MIN_BYTES, "metadata")
             .map_err(|error| error.at(pairs_at))?;
         Ok(Self { version, n_tensors, n_pairs })
     }
@@ -202,29 +209,32 @@ impl Header {
 fn read_version(cursor: &mut Cursor<'_>) -> Result<u32> {
     let at = cursor.offset();
     let version = cursor.u32("the version")?;
+    let swapped = version.swap_bytes();
     let refused = |detail: String| Error::new(ErrorKind::Unsupported, detail).at(at);
     match version {
         2 | 3 => Ok(version),
-        _ if matches!(version.swap_bytes(), 1..=3) => Err(refused(format!(
-            "version is {}, big-endian, expected little-endian",
-            version.swap_bytes()
-        ))
-        .hint("convert the model again with little-endian numbers")),
+        _ if matches!(swapped, 1..=3) => {
+            Err(refused(format!("version is {swapped}, big-endian, expected little-endian"))
+                .hint("convert the model again with little-endian numbers"))
+        }
         _ => Err(refused(format!("version is {version}, expected 2 or 3"))
             .hint("convert the model again with a llama.cpp that writes version 3")),
     }
 }
 
-/// `n` records of at least `min_bytes` in the `left` bytes of the file.
-fn count(n: u64, left: u64, min_bytes: u64, what: &str) -> Result<usize> {
-    let most = left / min_bytes;
-    usize::try_from(n).ok().filter(|_| n <= most).ok_or_else(|| {
-        let detail = format!("{what} count is {n}, but the {left} bytes left hold at most {most}");
-        Error::new(ErrorKind::Format, detail)
+/// A count of records, of which the rest of the file holds at most `most`.
+fn check_count(n: u64, most: u64, what: &str) -> Result<usize> {
+    if n > most {
+        let detail = format!("{what} count is {n}, but the rest of the file holds at most {most}");
+        return Err(Error::new(ErrorKind::Format, detail).hint(INCOMPLETE));
+    }
+    usize::try_from(n).ok().filter(|_| n <= COUNT_LIMIT).ok_or_else(|| {
+        let detail = format!("{what} count is {n}, beyond the limit of {COUNT_LIMIT}");
+        Error::new(ErrorKind::Unsupported, detail)
     })
 }
 
-/// The bytes of the file at `path`; refused early where its first bytes are those of another format.
+/// The bytes of the file at `path`; refused early where it starts as another format does.
 fn load(path: &Path) -> Result<Vec<u8>> {
     let failed =
         |cause: io::Error| Error::new(ErrorKind::Io, "cannot read the file").caused_by(cause);

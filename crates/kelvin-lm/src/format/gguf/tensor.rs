@@ -44,8 +44,8 @@ impl<'a> Tensor<'a> {
 
     /// The dimensions in row-major order, outermost first; the last one is contiguous in the bytes.
     ///
-    /// ggml writes them the other way round: a matrix that it calls 576 × 49152 is `[49152, 576]` here, 49152 rows
-    /// of 576.
+    /// ggml writes them the other way round: a matrix that it calls 576 × 49152 is `[49152, 576]`
+    /// here, 49152 rows of 576.
     pub fn shape(&self) -> &[u64] {
         self.record.shape.dims()
     }

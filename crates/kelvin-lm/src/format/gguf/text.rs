@@ -5,8 +5,8 @@ use std::fmt::{self, Write};
 /// The most characters of one string that are shown.
 const SHOWN: usize = 64;
 
-/// Text of unknown origin on one line: control and invisible characters and stray bytes are escaped, the end
-/// is cut after 64 characters.
+/// Text of unknown origin on one line: control and invisible characters and stray bytes are escaped,
+/// the end is cut after 64 characters.
 pub(super) struct Text<'a>(pub(super) &'a [u8]);
 
 impl fmt::Display for Text<'_> {

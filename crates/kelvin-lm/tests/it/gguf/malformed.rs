@@ -60,13 +60,13 @@ fn starts_that_lie() {
         (version(3_u32.swap_bytes()), Unsupported,
          "version is 3, big-endian, expected little-endian (byte 4)"),
         (counts(3, 1 << 40), Format,
-         "metadata count is 1099511627776, but the 625 bytes left hold at most 44 (byte 16)"),
+         "metadata count is 1099511627776, but the rest of the file holds at most 44 (byte 16)"),
         (counts(3, u64::MAX), Format,
-         "metadata count is 18446744073709551615, but the 625 bytes left hold at most 44 (byte 16)"),
+         "metadata count is 18446744073709551615, but the rest of the file holds at most 44 (byte 16)"),
         (counts(u64::MAX, 14), Format,
-         "tensor count is 18446744073709551615, but the 724 bytes left hold at most 21 (byte 8)"),
+         "tensor count is 18446744073709551615, but the rest of the file holds at most 21 (byte 8)"),
         (counts(21, 14), Format,
-         "metadata count is 14, but the 31 bytes left hold at most 2 (byte 16)"),
+         "metadata count is 14, but the rest of the file holds at most 2 (byte 16)"),
         (counts(3, 15), Format,
          "tensor name 0 is empty (byte 476)"),
         (counts(4, 14), Format,
@@ -226,21 +226,31 @@ fn tensors_out_of_place() {
 }
 
 #[test]
-fn metadata_have_a_limit() {
+#[rustfmt::skip]
+fn sizes_beyond_the_limits() {
+    let bytes = |n| with_pairs(vec![array_pair("k", 0, n, piece().raw(&vec![0; 64 << 20]))]);
+    let counts = |n_tensors, n_pairs| {
+        let counts = File { n_tensors: Some(n_tensors), n_pairs: Some(n_pairs), ..File::empty() };
+        File { data: vec![0; 4 << 20], ..counts }.bytes()
+    };
+    check(&[
+        (bytes(64 << 20), Unsupported,
+         "the array of \"k\" ends at byte 67108913, beyond the metadata limit of 67108864 bytes (byte 49)"),
+        (counts(0, 65_537), Unsupported,
+         "metadata count is 65537, beyond the limit of 65536 (byte 16)"),
+        (counts(65_537, 0), Unsupported,
+         "tensor count is 65537, beyond the limit of 65536 (byte 8)"),
+    ]);
+}
+
+#[test]
+fn the_metadata_limit_can_be_set() {
     let file = File::small().bytes();
     let error = Gguf::parse_within(file.clone(), 100).expect_err("the header is longer");
-    assert_eq!(
-        error.to_string(),
-        "the value of \"general.alignment\" ends at byte 102, beyond the metadata limit of 100 bytes (byte 98)"
-    );
+    let message = "the value of \"general.alignment\" ends at byte 102, beyond the metadata limit of \
+                   100 bytes (byte 98)";
+    assert_eq!((error.kind(), error.to_string()), (Unsupported, message.to_owned()));
     assert!(Gguf::parse_within(file, 1000).is_ok());
-
-    let file = with_pairs(vec![array_pair("k", 0, 64 << 20, piece().raw(&vec![0; 64 << 20]))]);
-    check(&[(
-        file,
-        Format,
-        "the array of \"k\" ends at byte 67108913, beyond the metadata limit of 67108864 bytes (byte 49)",
-    )]);
 }
 
 #[rustfmt::skip]
