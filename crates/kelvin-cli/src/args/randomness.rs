@@ -14,11 +14,13 @@ pub(crate) fn args() -> [Arg; 3] {
             .long("seed")
             .value_name("N")
             .value_parser(value_parser!(u64))
+            .allow_negative_numbers(true) // so that -1 is told to be no seed
             .help("The same seed gives the same bytes; 0 is a seed [default: random, printed]"),
         Arg::new("stream")
             .long("stream")
             .value_name("N")
             .value_parser(value_parser!(u64))
+            .allow_negative_numbers(true) // so that -1 is told to be no seed
             .conflicts_with("couple")
             .help("Random stream [default: the prompt's hash; 0 for bare logits]"),
         Arg::new("couple")

@@ -96,7 +96,8 @@ impl Account {
         };
         let support = sampler.weights(logits)?;
         let raw_mass: f64 = support.iter().map(|&(token, _)| raw_p(token)).sum();
-        let raw_mass = (raw_mass * (1.0 - subject.other)).min(1.0);
+        let all = support.len() == live(logits);
+        let raw_mass = if all { 1.0 } else { raw_mass } * (1.0 - subject.other);
         let draws = if n_draws > 0 { sampler.draws(logits, n_draws)? } else { Vec::new() };
         let seed_shown = randomness.shown();
         Ok(Self { subject, policy, seed, seed_shown, step, raw_mass, n_draws, draws })
@@ -112,4 +113,9 @@ impl Account {
         let at = self.draws.binary_search_by_key(&token, |&(id, _)| id);
         at.map_or(0, |at| self.draws[at].1)
     }
+}
+
+/// How many tokens the row does not ban.
+fn live(logits: &[f32]) -> usize {
+    logits.iter().filter(|&&logit| logit > f32::NEG_INFINITY).count()
 }
