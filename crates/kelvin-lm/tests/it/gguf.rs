@@ -2,7 +2,7 @@
 
 mod malformed;
 mod mutation;
-mod writer;
+pub(crate) mod writer;
 
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -248,7 +248,7 @@ fn the_densest_file_stays_within_memory() -> Result<()> {
 /// The model of this name in the cache; where it is not there, says so.
 #[expect(clippy::disallowed_methods, reason = "a test is its own main")]
 #[expect(clippy::print_stdout, reason = "a skipped test says so")]
-fn real_model(name: &str) -> Option<PathBuf> {
+pub(crate) fn real_model(name: &str) -> Option<PathBuf> {
     let var = |name| std::env::var(name).ok();
     let cache = var("KELVIN_MODELS").map(PathBuf::from);
     let cache = cache.or_else(|| Some(PathBuf::from(var("HOME")?).join(".cache/kelvin/models")));

@@ -1,3 +1,14 @@
-//! tests
+//! Integration tests of `kelvin-lm`.
+
+mod batch;
 mod counting;
+mod determinism;
+mod detok;
+mod forward;
 mod gguf;
+mod kernel;
+mod model;
+mod real;
+mod reference;
+mod tiny;
+mod tokenizer;

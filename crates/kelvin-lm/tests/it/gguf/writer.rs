@@ -4,36 +4,36 @@ use std::ops::Range;
 
 /// A part of a file, and where in it the numbers stand that a mutation can bend.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Piece {
-    pub(super) bytes: Vec<u8>,
-    pub(super) numbers: Vec<Range<usize>>,
+pub(crate) struct Piece {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) numbers: Vec<Range<usize>>,
 }
 
 impl Piece {
-    pub(super) fn number(mut self, bytes: &[u8]) -> Self {
+    pub(crate) fn number(mut self, bytes: &[u8]) -> Self {
         self.numbers.push(self.bytes.len()..self.bytes.len() + bytes.len());
         self.raw(bytes)
     }
 
-    pub(super) fn raw(mut self, bytes: &[u8]) -> Self {
+    pub(crate) fn raw(mut self, bytes: &[u8]) -> Self {
         self.bytes.extend(bytes);
         self
     }
 
-    pub(super) fn u32(self, n: u32) -> Self {
+    pub(crate) fn u32(self, n: u32) -> Self {
         self.number(&n.to_le_bytes())
     }
 
-    pub(super) fn u64(self, n: u64) -> Self {
+    pub(crate) fn u64(self, n: u64) -> Self {
         self.number(&n.to_le_bytes())
     }
 
-    pub(super) fn string(self, text: impl AsRef<[u8]>) -> Self {
+    pub(crate) fn string(self, text: impl AsRef<[u8]>) -> Self {
         let text = text.as_ref();
         self.u64(text.len() as u64).raw(text)
     }
 
-    pub(super) fn then(mut self, other: Self) -> Self {
+    pub(crate) fn then(mut self, other: Self) -> Self {
         let shift = self.bytes.len();
         self.numbers.extend(other.numbers.into_iter().map(|at| at.start + shift..at.end + shift));
         self.bytes.extend(other.bytes);
@@ -42,30 +42,30 @@ impl Piece {
 }
 
 /// An empty piece.
-pub(super) fn piece() -> Piece {
+pub(crate) fn piece() -> Piece {
     Piece::default()
 }
 
 /// A pair: key, type code, value.
-pub(super) fn pair(key: impl AsRef<[u8]>, code: u32, value: Piece) -> Piece {
+pub(crate) fn pair(key: impl AsRef<[u8]>, code: u32, value: Piece) -> Piece {
     piece().string(key).u32(code).then(value)
 }
 
-pub(super) fn u32_pair(key: &str, n: u32) -> Piece {
+pub(crate) fn u32_pair(key: &str, n: u32) -> Piece {
     pair(key, 4, piece().u32(n))
 }
 
-pub(super) fn string_pair(key: &str, text: impl AsRef<[u8]>) -> Piece {
+pub(crate) fn string_pair(key: &str, text: impl AsRef<[u8]>) -> Piece {
     pair(key, 8, piece().string(text))
 }
 
 /// A pair whose value is an array: type code of the elements, their claimed number, the elements.
-pub(super) fn array_pair(key: &str, code: u32, n: u64, elements: Piece) -> Piece {
+pub(crate) fn array_pair(key: &str, code: u32, n: u64, elements: Piece) -> Piece {
     pair(key, 9, piece().u32(code).u64(n).then(elements))
 }
 
 /// A line of the tensor table; `dims` as the file has them, innermost first.
-pub(super) fn tensor(name: impl AsRef<[u8]>, dims: &[u64], code: u32, offset: u64) -> Piece {
+pub(crate) fn tensor(name: impl AsRef<[u8]>, dims: &[u64], code: u32, offset: u64) -> Piece {
     let n_dims = u32::try_from(dims.len()).expect("a test asks for a few");
     let shape = dims.iter().fold(piece().u32(n_dims), |piece, &dim| piece.u64(dim));
     piece().string(name).then(shape).u32(code).u64(offset)
@@ -73,22 +73,22 @@ pub(super) fn tensor(name: impl AsRef<[u8]>, dims: &[u64], code: u32, offset: u6
 
 /// A file in parts, any of which may be wrong.
 #[derive(Debug, Clone)]
-pub(super) struct File {
-    pub(super) magic: Vec<u8>,
-    pub(super) version: u32,
+pub(crate) struct File {
+    pub(crate) magic: Vec<u8>,
+    pub(crate) version: u32,
     /// The counts to claim, where they are not the true ones.
-    pub(super) n_tensors: Option<u64>,
-    pub(super) n_pairs: Option<u64>,
-    pub(super) pairs: Vec<Piece>,
-    pub(super) tensors: Vec<Piece>,
+    pub(crate) n_tensors: Option<u64>,
+    pub(crate) n_pairs: Option<u64>,
+    pub(crate) pairs: Vec<Piece>,
+    pub(crate) tensors: Vec<Piece>,
     /// The multiple at which the data start.
-    pub(super) alignment: usize,
-    pub(super) data: Vec<u8>,
+    pub(crate) alignment: usize,
+    pub(crate) data: Vec<u8>,
 }
 
 impl File {
     /// Version 3, nothing in it.
-    pub(super) fn empty() -> Self {
+    pub(crate) fn empty() -> Self {
         Self {
             magic: b"GGUF".to_vec(),
             version: 3,
@@ -102,7 +102,7 @@ impl File {
     }
 
     /// A sound file with a value of every kind and three tensors.
-    pub(super) fn small() -> Self {
+    pub(crate) fn small() -> Self {
         let tokens = piece().string("a").string(b"\xff").string("▁b");
         let pairs = vec![
             string_pair("general.architecture", "llama"),
@@ -129,7 +129,7 @@ impl File {
     }
 
     /// The file as it stands on disk.
-    pub(super) fn write(&self) -> Piece {
+    pub(crate) fn write(&self) -> Piece {
         let n_tensors = self.n_tensors.unwrap_or(self.tensors.len() as u64);
         let n_pairs = self.n_pairs.unwrap_or(self.pairs.len() as u64);
         let start = piece().raw(&self.magic).u32(self.version).u64(n_tensors).u64(n_pairs);
@@ -141,7 +141,7 @@ impl File {
         header.raw(&vec![0; padding]).raw(&self.data)
     }
 
-    pub(super) fn bytes(&self) -> Vec<u8> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         self.write().bytes
     }
 }
