@@ -142,7 +142,7 @@ fn small_models_give_the_same_bits_however_they_are_run() {
         ] {
             let file = Tiny::new(shape).file(stored);
             let gguf = Gguf::parse(file).expect("the file is well formed");
-            let prompts = prompts(shape.vocab_size, 200);
+            let prompts = prompts(shape.vocab_size, 135);
             check(&gguf, activations, &prompts, &prompts);
         }
     }
