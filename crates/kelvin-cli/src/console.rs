@@ -9,6 +9,10 @@ use crate::term::theme;
 pub(crate) struct Console<'a> {
     /// Data.
     pub(crate) out: &'a mut dyn Write,
+    /// Data that nobody may repaint: a model's text, byte for byte.
+    pub(crate) text: &'a mut dyn Write,
+    /// Whether data goes to a terminal.
+    pub(crate) terminal: bool,
     /// Talk, progress, warnings.
     pub(crate) err: &'a mut dyn Write,
     /// Columns of the terminal.
@@ -44,6 +48,12 @@ impl Console<'_> {
         warnings
             .iter()
             .try_for_each(|warning| writeln!(self.err, "{yellow}warning:{yellow:#} {warning}"))
+    }
+
+    /// Says what went wrong with a part of the run that leaves the rest whole.
+    pub(crate) fn tell_error(&mut self, what: &str) -> io::Result<()> {
+        let red = theme::ERROR;
+        writeln!(self.err, "{red}error:{red:#} {what}")
     }
 
     /// Writes one JSON value on a line of its own.

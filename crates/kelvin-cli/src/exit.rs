@@ -49,11 +49,6 @@ impl Failure {
         Self::new(Code::Read, message)
     }
 
-    /// Something broke while running.
-    pub(crate) fn running(message: impl Into<String>) -> Self {
-        Self::new(Code::Failed, message)
-    }
-
     fn new(code: Code, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), hint: None, source: None }
     }

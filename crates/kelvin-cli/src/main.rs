@@ -12,12 +12,16 @@ mod examples;
 mod exit;
 mod input;
 mod json;
+mod load;
+mod models;
+mod playback;
 mod settings;
 mod suggest;
 mod term;
 mod usage;
 mod vocab;
 
+use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -33,6 +37,8 @@ fn main() -> ExitCode {
     let (mut out, mut err) = (anstream::stdout().lock(), anstream::stderr().lock());
     let mut console = Console {
         out: &mut out,
+        text: &mut io::stdout().lock(), // the same stream and buffer as `out`, past its filter
+        terminal: io::stdout().is_terminal(),
         err: &mut err,
         width: columns(),
         quiet: false,
@@ -53,7 +59,12 @@ fn run(matches: Result<ArgMatches, clap::Error>, console: &mut Console<'_>) -> R
     console.quiet = matches.get_flag("quiet");
     let (name, matches) = matches.subcommand().expect("a command is required");
     match name {
+        "generate" => cmd::generate::run(matches, console),
         "next" => cmd::next::run(matches, console),
+        "tour" => cmd::tour::run(matches, console),
+        "models" => cmd::models::run(matches, console),
+        "doctor" => cmd::doctor::run(matches, console),
+        "bench" => cmd::bench::run(matches, console),
         "stages" => cmd::stages::run(matches, console),
         "presets" => cmd::presets::run(matches, console),
         "examples" => cmd::examples::run(matches, console),
@@ -79,15 +90,13 @@ fn columns() -> usize {
     wished.or(terminal).unwrap_or(80).clamp(40, 160)
 }
 
-/// Where the user's models are: `$KELVIN_MODELS`, else a folder in the user's cache.
+/// Where the user's models are: `$KELVIN_MODELS`, else `~/.cache/kelvin/models`.
 #[expect(clippy::disallowed_methods, reason = "configuration enters here")]
 fn models_folder() -> PathBuf {
     let set = |name: &str| std::env::var(name).ok().filter(|path| !path.is_empty());
     if let Some(folder) = set("KELVIN_MODELS") {
         return folder.into();
     }
-    let cache = set("XDG_CACHE_HOME").map(PathBuf::from);
-    let home = || set("HOME").or_else(|| set("USERPROFILE")).map(PathBuf::from);
-    let cache = cache.or_else(|| Some(home()?.join(".cache")));
-    cache.unwrap_or_else(|| PathBuf::from(".")).join("kelvin").join("models")
+    let home = set("HOME").or_else(|| set("USERPROFILE")).unwrap_or_else(|| ".".to_owned());
+    PathBuf::from(home).join(".cache").join("kelvin").join("models")
 }

@@ -44,7 +44,7 @@ impl fmt::Display for Origin {
     }
 }
 
-/// One stage's value and where it comes from.
+/// One stage's value (or the pick, where it is greedy) and where it comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Setting {
     /// The stage's name.
@@ -53,6 +53,12 @@ pub(crate) struct Setting {
     pub(crate) shown: String,
     /// Where the value comes from.
     pub(crate) origin: Origin,
+}
+
+impl Setting {
+    fn greedy(origin: Origin) -> Self {
+        Self { name: "greedy", shown: "greedy".to_owned(), origin }
+    }
 }
 
 /// How tokens are chosen in this run.
@@ -84,7 +90,8 @@ impl Policy {
             let shown = Shown(stage.as_ref()).to_string();
             Setting { name: stage.info().name, shown, origin: *origin }
         };
-        let settings = stages.iter().map(setting).collect();
+        let greedy = pick.then(|| Setting::greedy(Origin::Flag));
+        let settings = stages.iter().map(setting).chain(greedy).collect();
         let stages = stages.into_iter().map(|(stage, _)| stage).collect();
         let pick = if pick { Pick::Greedy } else { Pick::Draw };
         let mut policy = Self::new(Pipeline::in_default_order(stages, pick), settings);
@@ -99,7 +106,9 @@ impl Policy {
             shown: Shown(stage.as_ref()).to_string(),
             origin: Origin::Pipeline,
         };
-        let settings = pipeline.stages().iter().map(setting).collect();
+        let greedy = pipeline.to_string().ends_with("greedy");
+        let greedy = greedy.then(|| Setting::greedy(Origin::Pipeline));
+        let settings = pipeline.stages().iter().map(setting).chain(greedy).collect();
         Self::new(pipeline, settings)
     }
 
@@ -117,9 +126,9 @@ impl Policy {
         Self { pipeline, settings, warnings }
     }
 
-    /// Whether nobody asked for anything: no value from anywhere, and a draw.
+    /// Whether nobody asked for anything.
     pub(crate) fn is_untouched(&self) -> bool {
-        self.settings.is_empty() && !self.pipeline.is_greedy()
+        self.settings.is_empty()
     }
 }
 
@@ -271,13 +280,13 @@ fn unused_defaults(defaults: &Metadata) -> Vec<String> {
     sampling.collect()
 }
 
-/// `temperature, top-k: flag` for each origin, and what is said of the rest.
-pub(crate) fn origins(settings: &[Setting]) -> Vec<String> {
+/// `temperature, top-k: flag` for each origin, each value as `told`, and what is said of the rest.
+pub(crate) fn origins(settings: &[Setting], told: impl Fn(&Setting) -> &str) -> Vec<String> {
     let mut groups: Vec<(Origin, Vec<&str>)> = Vec::new();
     for setting in settings {
         match groups.iter_mut().find(|(origin, _)| *origin == setting.origin) {
-            Some((_, names)) => names.push(setting.name),
-            None => groups.push((setting.origin, vec![setting.name])),
+            Some((_, names)) => names.push(told(setting)),
+            None => groups.push((setting.origin, vec![told(setting)])),
         }
     }
     let group = |(origin, names): (Origin, Vec<&str>)| format!("{}: {origin}", names.join(", "));

@@ -1,8 +1,8 @@
 //! What tokens are called: by a tokenizer, by a file, or by their numbers alone.
 
-use std::borrow::Cow;
-
 use kelvin::TokenId;
+use kelvin_lm::tokenizer::Tokenizer;
+use serde_json::Value;
 
 use crate::term::text;
 
@@ -13,24 +13,42 @@ pub(crate) enum Names {
     Numbers,
     /// A text for each id.
     Listed(Vec<String>),
+    /// A model's own.
+    Model(Box<Tokenizer>),
 }
 
 impl Names {
-    /// The token's bytes, where it has any.
-    pub(crate) fn bytes(&self, token: TokenId) -> Option<Cow<'_, [u8]>> {
+    /// The token on one line with its whitespace visible; `#7` where it has no text.
+    pub(crate) fn visible(&self, token: TokenId) -> String {
         match self {
-            Self::Numbers => None,
-            Self::Listed(tokens) => Some(tokens[token as usize].as_bytes().into()),
+            Self::Numbers => format!("#{token}"),
+            Self::Listed(tokens) => text::visible(tokens[token as usize].as_bytes()),
+            Self::Model(tokenizer) => visible(tokenizer, token),
         }
     }
 
-    /// The token on one line with its whitespace visible; `#7` where it has no text.
-    pub(crate) fn visible(&self, token: TokenId) -> String {
-        self.bytes(token).map_or_else(|| format!("#{token}"), |bytes| text::visible(&bytes))
-    }
-
     /// The token's text for JSON; what is no whole character becomes U+FFFD.
-    pub(crate) fn json(&self, token: TokenId) -> serde_json::Value {
-        self.bytes(token).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).into()
+    pub(crate) fn json(&self, token: TokenId) -> Value {
+        match self {
+            Self::Numbers => Value::Null,
+            Self::Listed(tokens) => tokens[token as usize].as_str().into(),
+            Self::Model(tokenizer) => json(tokenizer, token),
+        }
+    }
+}
+
+/// A model's token on one line with its whitespace visible; control tokens as they are spelled.
+pub(crate) fn visible(tokenizer: &Tokenizer, token: TokenId) -> String {
+    match tokenizer.bytes(token).filter(|bytes| !bytes.is_empty()) {
+        Some(bytes) => text::visible(bytes),
+        None => tokenizer.piece(token).map_or_else(|| format!("#{token}"), str::to_owned),
+    }
+}
+
+/// A model's token for JSON; what is no whole character becomes U+FFFD.
+pub(crate) fn json(tokenizer: &Tokenizer, token: TokenId) -> Value {
+    match tokenizer.bytes(token).filter(|bytes| !bytes.is_empty()) {
+        Some(bytes) => String::from_utf8_lossy(bytes).into_owned().into(),
+        None => tokenizer.piece(token).into(),
     }
 }

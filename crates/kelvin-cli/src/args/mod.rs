@@ -52,7 +52,8 @@ fn generate() -> Command {
         .args(policy::args())
         .args(randomness::args())
         .args(length())
-        .args([show_special(), echo(), raw_text(), json()])
+        .args([show_special(), echo(), raw_text()])
+        .args([show().help("List the tokens, each with N candidates"), json()])
 }
 
 fn next() -> Command {

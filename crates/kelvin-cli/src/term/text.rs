@@ -1,5 +1,7 @@
 //! Tokens made visible, and text cut and padded by columns.
 
+use std::borrow::Cow;
+
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// A token's bytes as one visible line: spaces, line ends and tabs get signs (`·`, `⏎`, `⇥`), bytes that
@@ -21,6 +23,19 @@ fn push_visible(c: char, text: &mut String) {
         '\'' | '"' | '\\' => text.push(c),
         _ => text.extend(c.escape_debug()),
     }
+}
+
+/// A model's text as a terminal may have it: lines and tabs stay, what a terminal would obey is escaped.
+pub(crate) fn harmless(text: &str) -> Cow<'_, str> {
+    let obeyed = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+    if !text.contains(obeyed) {
+        return text.into();
+    }
+    let mut shown = String::new();
+    for c in text.chars() {
+        if obeyed(c) { shown.extend(c.escape_debug()) } else { shown.push(c) }
+    }
+    shown.into()
 }
 
 /// How many columns a text takes.
@@ -78,6 +93,12 @@ mod tests {
         assert_eq!(visible("größe 猫".as_bytes()), "größe·猫");
         assert_eq!(visible(b"\xe7\x8c"), "\\xE7\\x8C");
         assert_eq!(visible("it's\u{202e}".as_bytes()), "it's\\u{202e}");
+    }
+
+    #[test]
+    fn a_model_may_break_lines_and_nothing_else() {
+        assert_eq!(harmless("a\n\tb 猫"), "a\n\tb 猫");
+        assert_eq!(harmless("\x1b]0;x\x07\u{9b}m"), "\\u{1b}]0;x\\u{7}\\u{9b}m");
     }
 
     #[test]

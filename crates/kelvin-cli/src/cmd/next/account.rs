@@ -7,8 +7,16 @@ use kelvin::{Error, Sampler, Seed, TokenId, TraceStep};
 use crate::args::randomness::Randomness;
 use crate::exit::Failure;
 use crate::input::Row;
+use crate::load::Loaded;
 use crate::settings::Policy;
+use crate::term::number::counted;
 use crate::vocab::Names;
+
+/// Places of a model's distribution that a trace looks at, so that it finds what was removed.
+const DEPTH: usize = 4096;
+
+/// Rows of a model's distribution in JSON.
+const ROWS: usize = 64;
 
 /// A row of logits, and where it comes from.
 #[derive(Debug)]
@@ -29,16 +37,34 @@ pub(crate) struct Subject {
     pub(crate) history: Vec<TokenId>,
     /// Places to trace.
     pub(crate) depth: usize,
+    /// Rows of JSON where nobody says how many.
+    pub(crate) rows: usize,
 }
 
 impl Subject {
     /// A row that no model made.
     pub(crate) fn bare(name: String, row: Row, history: Vec<TokenId>) -> Self {
         let Row { tokens, logits, other } = row;
-        let facts = vec![crate::term::number::counted(logits.len(), "token")];
+        let facts = vec![counted(logits.len(), "token")];
         let names = tokens.map_or(Names::Numbers, Names::Listed);
         let depth = logits.len();
-        Self { name, facts, logits, names, other, prompt: Vec::new(), history, depth }
+        let (prompt, rows) = (Vec::new(), depth);
+        Self { name, facts, logits, names, other, prompt, history, depth, rows }
+    }
+
+    /// A row that a model made.
+    pub(crate) fn of_model(
+        loaded: Loaded,
+        logits: Vec<f32>,
+        prompt: Vec<TokenId>,
+        history: Vec<TokenId>,
+    ) -> Self {
+        let mut facts = loaded.facts();
+        let name = facts.remove(0);
+        facts.push(counted(prompt.len(), "prompt token"));
+        let names = Names::Model(Box::new(loaded.tokenizer));
+        let (other, depth, rows) = (0.0, DEPTH.min(logits.len()), ROWS);
+        Self { name, facts, logits, names, other, prompt, history, depth, rows }
     }
 }
 

@@ -1,19 +1,19 @@
 //! The account as JSON: a stable contract, to which keys may only be added.
 
-use kelvin::trace::{StageEffect, SupportToken};
+use kelvin::trace::SupportToken;
 use serde_json::{Map, Value, json};
 
 use super::account::Account;
-use crate::json::settings;
-use crate::term::number::shortest;
+use crate::json::{settings, stage, support_token};
 
 /// The account as one object, with at most `show` rows of the final distribution.
 pub(super) fn object(account: &Account, show: usize) -> Value {
     let Account { subject, policy, seed, step, .. } = account;
     let shown = &step.support_head[..show.min(step.support_head.len())];
-    let listed: f64 = shown.iter().map(|token| token.p).sum();
+    let shown_p: f64 = shown.iter().map(|token| token.p).sum();
     let rest = step.support - shown.len();
-    let row = |token: &SupportToken| token_object(account, token);
+    let listed = 1.0 - subject.other;
+    let row = |token: &SupportToken| support_token(token, subject.names.json(token.token), listed);
     let mut object = json!({
         "vocab_size": subject.logits.len(),
         "pipeline": policy.pipeline.to_string(),
@@ -21,10 +21,10 @@ pub(super) fn object(account: &Account, show: usize) -> Value {
         "seed": seed.seed,
         "stream": seed.stream,
         "raw": {"entropy_nats": step.raw_entropy_nats},
-        "stages": step.stages.iter().map(stage_object).collect::<Vec<_>>(),
-        "final": shown.iter().map(row).collect::<Vec<_>>(),
+        "stages": step.stages.iter().map(stage).collect::<Value>(),
+        "final": shown.iter().map(row).collect::<Value>(),
         "zero_weight": step.kept - step.support,
-        "rest": {"count": rest, "p": if rest == 0 { 0.0 } else { (1.0 - listed).max(0.0) }},
+        "rest": {"count": rest, "p": if rest == 0 { 0.0 } else { (1.0 - shown_p).max(0.0) }},
         "kept": step.kept,
         "support": step.support,
         "entropy_nats": step.entropy_nats,
@@ -40,26 +40,6 @@ pub(super) fn object(account: &Account, show: usize) -> Value {
         object["prompt_ids"] = json!(subject.prompt);
     }
     object
-}
-
-fn stage_object(stage: &StageEffect) -> Value {
-    json!({
-        "stage": stage.name,
-        "kept": stage.kept,
-        "removed": stage.removed,
-        "mass_removed": stage.mass_removed,
-        "temperature": stage.temperature,
-    })
-}
-
-fn token_object(account: &Account, token: &SupportToken) -> Value {
-    json!({
-        "id": token.token,
-        "token": account.subject.names.json(token.token),
-        "logit": shortest(token.logit),
-        "raw_p": account.raw_share(token.raw_p),
-        "p": token.p,
-    })
 }
 
 fn draws_object(account: &Account) -> Value {

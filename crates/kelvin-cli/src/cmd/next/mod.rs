@@ -7,6 +7,7 @@ mod text;
 
 use anyhow::Result;
 use clap::ArgMatches;
+use kelvin_lm::Session;
 
 use self::account::{Account, Subject};
 use crate::args::policy;
@@ -15,6 +16,7 @@ use crate::console::Console;
 use crate::examples;
 use crate::exit::{Code, Failure};
 use crate::input::Row;
+use crate::load;
 use crate::settings::{Policy, UNTOUCHED};
 
 /// Rows of the table on a terminal.
@@ -22,9 +24,7 @@ const ROWS: usize = 20;
 
 /// Runs the command.
 pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Code> {
-    let subject = subject(matches)?;
-    let policy = Policy::resolve(matches, None)?;
-    console.warn_all(&policy.warnings)?;
+    let (subject, policy) = subject(matches, console)?;
     if policy.is_untouched() {
         console.hint(UNTOUCHED)?;
     }
@@ -34,7 +34,7 @@ pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Cod
     let account = Account::take(subject, policy, randomness, (n_draws, level))?;
     let show = matches.get_one::<u32>("show").map(|&n| n as usize);
     if matches.get_flag("json") {
-        console.json(&json::object(&account, show.unwrap_or(usize::MAX)))?;
+        console.json(&json::object(&account, show.unwrap_or(account.subject.rows)))?;
     } else {
         let look = text::Look {
             rows: show.unwrap_or(ROWS),
@@ -46,17 +46,26 @@ pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Cod
     Ok(Code::Done)
 }
 
-fn subject(matches: &ArgMatches) -> Result<Subject> {
+fn subject(matches: &ArgMatches, console: &mut Console<'_>) -> Result<(Subject, Policy)> {
+    let (name, row) = match (policy::text(matches, "example"), policy::text(matches, "logits")) {
+        (Some(name), _) => (name, examples::find(name)?.row()),
+        (None, Some(path)) => (if path == "-" { "stdin" } else { path }, read(path)?),
+        (None, None) => return of_model(matches, console),
+    };
+    let policy = Policy::resolve(matches, None)?;
+    console.warn_all(&policy.warnings)?;
+    Ok((Subject::bare(name.to_owned(), row, policy::history(matches)), policy))
+}
+
+/// What a model says after a prompt, and after the tokens that count as output.
+fn of_model(matches: &ArgMatches, console: &mut Console<'_>) -> Result<(Subject, Policy)> {
+    let (loaded, policy) = load::with_policy(matches, console)?;
+    let prompt = policy::text(matches, "prompt").expect("without logits a prompt is required");
+    let prompt = loaded.encode(prompt, load::special_tokens(matches))?;
     let history = policy::history(matches);
-    if let Some(name) = policy::text(matches, "example") {
-        let row = examples::find(name)?.row();
-        return Ok(Subject::bare(name.to_owned(), row, history));
-    }
-    if let Some(path) = policy::text(matches, "logits") {
-        let name = if path == "-" { "stdin" } else { path };
-        return Ok(Subject::bare(name.to_owned(), read(path)?, history));
-    }
-    Err(Failure::read("no model").into())
+    let ids = [&prompt[..], &history].concat();
+    let logits = Session::new(&loaded.model).feed(&ids)?.to_vec();
+    Ok((Subject::of_model(loaded, logits, prompt, history), policy))
 }
 
 fn read(path: &str) -> Result<Row> {

@@ -39,7 +39,7 @@ pub(super) fn write(account: &Account, look: Look, out: &mut dyn Write) -> io::R
     let notes = [
         ("entropy", entropies(account, shown, look.bits)),
         ("stages", vec![stages(account)]),
-        ("origin", settings::origins(&account.policy.settings)),
+        ("origin", settings::origins(&account.policy.settings, |setting| setting.name)),
         ("draw", vec![outcome(account)]),
     ];
     notes.iter().try_for_each(|(label, parts)| paragraph::write(out, label, parts, look.width))
