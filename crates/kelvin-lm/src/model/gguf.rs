@@ -115,11 +115,18 @@ impl Keys<'_> {
     }
 }
 
-/// The blueprint in a file's metadata and in the shape of its embedding.
-///
-/// # Errors
-/// [`ErrorKind::Unsupported`] for an architecture or setting this version does not know,
-/// [`ErrorKind::Format`] for a missing key, [`ErrorKind::Shape`] for numbers that contradict each other.
+impl Config {
+    /// The blueprint in a file's metadata and in the shape of its embedding; no weights are read.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] for an architecture or setting this version does not know,
+    /// [`ErrorKind::Format`] for a missing key, [`ErrorKind::Shape`] for numbers that contradict
+    /// each other.
+    pub fn from_gguf(gguf: &Gguf) -> Result<Self> {
+        config(gguf)
+    }
+}
+
 pub(super) fn config(gguf: &Gguf) -> Result<Config> {
     let name = gguf.metadata().str("general.architecture")?;
     let Some(name) = name else {
