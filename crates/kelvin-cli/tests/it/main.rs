@@ -3,5 +3,6 @@
 mod binary;
 mod color;
 mod contract;
+mod reference;
 mod transcripts;
 mod vectors;
