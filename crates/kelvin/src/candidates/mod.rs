@@ -180,7 +180,10 @@ impl<'a> Candidates<'a> {
                 return f32::NEG_INFINITY;
             }
             // cut before rounding: a merely very negative logit must not round to a ban
-            #[expect(clippy::cast_possible_truncation, reason = "logits are f32; rounding is meant")]
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "logits are f32; rounding is meant"
+            )]
             let revised = revised.clamp(f64::from(f32::MIN), f64::from(f32::MAX)) as f32;
             revised
         });
@@ -604,6 +607,12 @@ impl<'a> Candidates<'a> {
             }
         });
         token.expect("a block's mass is the sum of its weights")
+    }
+
+    /// The weight of a token that is left.
+    pub(crate) fn weight(&mut self, token: TokenId) -> u64 {
+        let (law, logit) = (self.law(), self.logit(token));
+        self.level.run(Mass { law, logits: &[logit] })
     }
 
     /// Calls `visit` for every token left, with id, logit and weight, in id order.
