@@ -30,7 +30,7 @@ pub(crate) fn stage(stage: &StageEffect) -> Value {
 }
 
 /// A row of the final distribution; `listed` is the share of the raw one that is spread over tokens.
-pub(crate) fn support_token(token: &SupportToken, name: Value, listed: f64) -> Value {
+pub(crate) fn support_token(token: &SupportToken, name: &Value, listed: f64) -> Value {
     json!({
         "id": token.token,
         "token": name,

@@ -36,8 +36,8 @@ pub(crate) struct Card {
     pub(crate) name: String,
     /// Its file.
     pub(crate) path: PathBuf,
-    /// The type of most of its weights.
-    pub(crate) dtype: Dtype,
+    /// The mix of types that the file says it is (`Q4_K_M`), or the type of most of its weights.
+    pub(crate) dtype: String,
     /// How many weights it has.
     pub(crate) n_params: u64,
 }
@@ -55,7 +55,7 @@ pub(crate) fn open(matches: &ArgMatches, console: &Console<'_>) -> Result<(Gguf,
         Some(stem) if name.contains(['/', '\\']) => stem.to_string_lossy().into_owned(),
         _ => name.trim_end_matches(".gguf").to_owned(),
     };
-    let card = Card { name, path, dtype: dominant(&gguf), n_params: n_params(&gguf) };
+    let card = Card { name, path, dtype: mix(&gguf), n_params: n_params(&gguf) };
     Ok((gguf, card))
 }
 
@@ -128,7 +128,7 @@ impl Loaded {
     pub(crate) fn facts(&self) -> Vec<String> {
         let Card { name, dtype, n_params, .. } = &self.card;
         let profile = self.model.engine().profile();
-        vec![name.clone(), dtype.to_string(), parameters(*n_params), profile.to_string()]
+        vec![name.clone(), dtype.clone(), parameters(*n_params), profile.to_string()]
     }
 
     /// The model's facts for JSON.
@@ -139,7 +139,7 @@ impl Loaded {
             "name": name,
             "path": path.to_string_lossy(),
             "architecture": self.model.config().architecture.name(),
-            "dtype": dtype.name(),
+            "dtype": dtype,
             "n_params": n_params,
             "profile": engine.profile().name(),
             "activations": activations_name(engine.activations()),
@@ -160,6 +160,33 @@ pub(crate) fn activations_name(activations: Activations) -> &'static str {
 /// How the flags read control tokens in a prompt.
 pub(crate) fn special_tokens(matches: &ArgMatches) -> SpecialTokens {
     if matches.get_flag("parse-special") { SpecialTokens::Parse } else { SpecialTokens::Text }
+}
+
+/// The names of `general.file_type`, as llama.cpp numbers them.
+const MIXES: [(u32, &str); 16] = [
+    (0, "F32"),
+    (1, "F16"),
+    (2, "Q4_0"),
+    (3, "Q4_1"),
+    (7, "Q8_0"),
+    (8, "Q5_0"),
+    (9, "Q5_1"),
+    (11, "Q3_K_S"),
+    (12, "Q3_K_M"),
+    (13, "Q3_K_L"),
+    (14, "Q4_K_S"),
+    (15, "Q4_K_M"),
+    (16, "Q5_K_S"),
+    (17, "Q5_K_M"),
+    (18, "Q6_K"),
+    (32, "BF16"),
+];
+
+/// The mix of types that the file says it is, or the type of most of its weights.
+fn mix(gguf: &Gguf) -> String {
+    let said = gguf.metadata().u32("general.file_type").ok().flatten();
+    let known = said.and_then(|said| MIXES.iter().find(|(number, _)| *number == said));
+    known.map_or_else(|| dominant(gguf).to_string(), |(_, name)| (*name).to_owned())
 }
 
 /// The type that holds most of the file's weights.

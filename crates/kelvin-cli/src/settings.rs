@@ -56,6 +56,10 @@ pub(crate) struct Setting {
 }
 
 impl Setting {
+    fn of(stage: &dyn Stage, origin: Origin) -> Self {
+        Self { name: stage.info().name, shown: Shown(stage).to_string(), origin }
+    }
+
     fn greedy(origin: Origin) -> Self {
         Self { name: "greedy", shown: "greedy".to_owned(), origin }
     }
@@ -86,12 +90,9 @@ impl Policy {
             Some(text) => return Ok(Self::of_pipeline(text.parse()?)),
             None => (Layers::new(matches, defaults)?.stages()?, matches.get_flag("greedy")),
         };
-        let setting = |(stage, origin): &(Box<dyn Stage>, Origin)| {
-            let shown = Shown(stage.as_ref()).to_string();
-            Setting { name: stage.info().name, shown, origin: *origin }
-        };
         let greedy = pick.then(|| Setting::greedy(Origin::Flag));
-        let settings = stages.iter().map(setting).chain(greedy).collect();
+        let settings = stages.iter().map(|(stage, origin)| Setting::of(stage.as_ref(), *origin));
+        let settings = settings.chain(greedy).collect();
         let stages = stages.into_iter().map(|(stage, _)| stage).collect();
         let pick = if pick { Pick::Greedy } else { Pick::Draw };
         let mut policy = Self::new(Pipeline::in_default_order(stages, pick), settings);
@@ -101,14 +102,11 @@ impl Policy {
 
     /// A policy given as a whole.
     pub(crate) fn of_pipeline(pipeline: Pipeline) -> Self {
-        let setting = |stage: &Box<dyn Stage>| Setting {
-            name: stage.info().name,
-            shown: Shown(stage.as_ref()).to_string(),
-            origin: Origin::Pipeline,
-        };
+        let stages = pipeline.stages().iter();
+        let settings = stages.map(|stage| Setting::of(stage.as_ref(), Origin::Pipeline));
         let greedy = pipeline.to_string().ends_with("greedy");
         let greedy = greedy.then(|| Setting::greedy(Origin::Pipeline));
-        let settings = pipeline.stages().iter().map(setting).chain(greedy).collect();
+        let settings = settings.chain(greedy).collect();
         Self::new(pipeline, settings)
     }
 

@@ -6,16 +6,14 @@ use crate::exit::Failure;
 pub(crate) fn unknown<'a>(
     what: &str,
     name: &str,
-    known: impl Iterator<Item = &'a str> + Clone,
+    known: impl IntoIterator<Item = &'a str>,
 ) -> Failure {
     let failure = Failure::typed(format!("no {what} {name:?}"));
-    match nearest(name, known.clone()) {
-        Some(near) => failure.hint(format!("did you mean {near}?")),
-        None => {
-            let known: Vec<&str> = known.collect();
-            failure.hint(format!("the {what}s are {}", known.join(", ")))
-        }
-    }
+    let known: Vec<&str> = known.into_iter().collect();
+    failure.hint(nearest(name, known.iter().copied()).map_or_else(
+        || format!("the {what}s are {}", known.join(", ")),
+        |near| format!("did you mean {near}?"),
+    ))
 }
 
 /// The known name that fewest edits make of this one, if they are few.

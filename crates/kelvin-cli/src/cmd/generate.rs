@@ -52,6 +52,8 @@ struct Job {
     echo: bool,
     /// Candidates shown for each token.
     show: usize,
+    /// Whether each token is accounted for.
+    traced: bool,
 }
 
 struct Prompt {
@@ -74,6 +76,7 @@ impl Job {
         }
         let stops = matches.get_many::<String>("stop").map(|stops| stops.cloned().collect());
         let show = matches.get_flag("show-special");
+        let shown = matches.get_one::<u32>("show").map_or(0, |&n| n as usize);
         Ok(Self {
             prompts,
             history,
@@ -82,7 +85,8 @@ impl Job {
             max_new_tokens: asked.unwrap_or(MAX_NEW_TOKENS),
             special: if show { ShowSpecial::Show } else { ShowSpecial::Hide },
             echo: matches.get_flag("echo"),
-            show: matches.get_one::<u32>("show").map_or(0, |&n| n as usize),
+            show: shown,
+            traced: shown > 0 || matches.get_flag("json"),
         })
     }
 
@@ -94,7 +98,7 @@ impl Job {
             let sampler = Sampler::new(policy.pipeline.clone(), vocab_size)?;
             let mut sampler = sampler.with_seed(prompt.seed).with_prompt(&prompt.ids)?;
             self.history.iter().try_for_each(|&token| sampler.accept(token))?;
-            let depth = self.show.max(1);
+            let depth = self.traced.then(|| self.show.max(1));
             batch.join(Request {
                 prompt: [&prompt.ids[..], &self.history].concat(),
                 choosers: (0..self.n_samples)

@@ -17,6 +17,9 @@ use crate::term::number::{bytes, count, parameters};
 use crate::term::table::{Align, Table};
 use crate::term::{text, theme};
 
+/// Columns of a fact's name and the gap behind it.
+const LABEL: usize = 14;
+
 /// Runs the command.
 pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Code> {
     match matches.subcommand().expect("a subcommand is required") {
@@ -70,11 +73,21 @@ fn inspect(matches: &ArgMatches, console: &mut Console<'_>) -> Result<()> {
     let out = &mut *console.out;
     let name = theme::NAME;
     writeln!(out, "{name}{}{name:#}  {}\n", card.name, card.path.display())?;
-    summary(&gguf, &card, out)?;
-    match config {
-        Ok(config) => architecture(&config, &types, out)?,
-        Err(error) => writeln!(out, "\nnot runnable here: {error}")?,
+    let mut table = Table::new(&[("", Align::Left), ("", Align::Left)]);
+    let format = format!("GGUF {}, {}, {}", gguf.version(), card.dtype, bytes(gguf.n_bytes()));
+    let n_params = count(usize::try_from(card.n_params).unwrap_or(usize::MAX));
+    let n_params = format!("{} ({n_params})", parameters(card.n_params));
+    let facts = [("format", format), ("parameters", n_params)];
+    let architecture = match &config {
+        Ok(config) => architecture(config, &types),
+        Err(error) => vec![("runs here", format!("no: {error}"))],
+    };
+    for (name, value) in facts.into_iter().chain(architecture) {
+        for (at, line) in text::wrap(&value, width.saturating_sub(LABEL)).into_iter().enumerate() {
+            table.row([if at == 0 { name.into() } else { String::new() }, line]);
+        }
     }
+    table.write(out)?;
     writeln!(out)?;
     tensors(&types, out)?;
     writeln!(out)?;
@@ -107,16 +120,7 @@ fn types(gguf: &Gguf) -> Vec<Held> {
     types
 }
 
-fn summary(gguf: &Gguf, card: &Card, out: &mut dyn Write) -> io::Result<()> {
-    let mut table = Table::new(&[("", Align::Left), ("", Align::Left)]);
-    table.row(["format".into(), format!("GGUF {}, {}", gguf.version(), bytes(gguf.n_bytes()))]);
-    let n_params = count(usize::try_from(card.n_params).unwrap_or(usize::MAX));
-    table.row(["parameters".into(), format!("{} ({n_params})", parameters(card.n_params))]);
-    table.write(out)
-}
-
-fn architecture(config: &Config, types: &[Held], out: &mut dyn Write) -> io::Result<()> {
-    let mut table = Table::new(&[("", Align::Left), ("", Align::Left)]);
+fn architecture(config: &Config, types: &[Held]) -> Vec<(&'static str, String)> {
     let Config { n_layers, d_model, n_heads, n_kv_heads, head_dim, d_ff, .. } = config;
     let heads = format!("{n_heads} heads of {head_dim}, {n_kv_heads} for keys and values");
     let window = config.window.map_or_else(String::new, |window| {
@@ -131,18 +135,14 @@ fn architecture(config: &Config, types: &[Held], out: &mut dyn Write) -> io::Res
         bytes(per_position),
         bytes(full)
     );
-    let rows = [
+    vec![
         ("architecture", config.architecture.name().to_owned()),
         ("layers", format!("{n_layers}, {d_model} wide, {d_ff} inside the feed-forward block")),
         ("attention", format!("{heads}{window}")),
         ("vocabulary", format!("{} tokens, output head {head}", count(config.vocab_size))),
         ("context", format!("{} tokens", count(config.max_seq))),
         ("memory", memory),
-    ];
-    for (name, value) in rows {
-        table.row([name.into(), value]);
-    }
-    table.write(out)
+    ]
 }
 
 /// Bytes of keys and values: of one position, and of a full context.

@@ -118,15 +118,11 @@ impl<'a, 'c> InOrder<'a, 'c> {
         let chosen = name(step.token);
         let p = percent(kelvin::math::exp(step.logprob));
         let raw = percent(kelvin::math::exp(step.raw_logprob));
-        let mut line = format!(
-            "{:>5}  {chosen}{}  {p:>8}  raw {raw:>8}",
-            step.position,
-            padding(&chosen, TOKEN)
-        );
-        for token in step.support_head.iter().take(candidates) {
-            line.push_str(&format!("   {} {}", name(token.token), percent(token.p)));
-        }
-        line + "\n"
+        let pad = padding(&chosen, TOKEN);
+        let best = step.support_head.iter().take(candidates);
+        let best = best.map(|token| format!("   {} {}", name(token.token), percent(token.p)));
+        let (pos, best) = (step.position, best.collect::<String>());
+        format!("{pos:>5}  {chosen}{pad}  {p:>8}  raw {raw:>8}{best}\n")
     }
 }
 

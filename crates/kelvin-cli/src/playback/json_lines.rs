@@ -95,7 +95,7 @@ impl Listener for JsonLines<'_, '_> {
         );
         if self.show > 0 {
             line["final"] =
-                shown.iter().map(|token| support_token(token, name(token.token), 1.0)).collect();
+                shown.iter().map(|token| support_token(token, &name(token.token), 1.0)).collect();
         }
         self.sequences[sequence].token_ids.push(step.token);
         Ok(self.console.json(&line)?)

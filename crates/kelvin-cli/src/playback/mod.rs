@@ -33,28 +33,37 @@ pub(crate) fn listen_for_interrupts() -> Result<()> {
     Ok(())
 }
 
-/// A sampler that keeps the account of its last step.
+/// A sampler that remembers its last step: how probable its choice was, or the whole account.
 #[derive(Debug, Clone)]
 pub(crate) struct Watched {
     sampler: Sampler,
-    /// Places of each distribution that the account lists.
-    depth: usize,
-    last: Option<TraceStep>,
+    /// Places of each distribution that an account lists; none where no account is wanted.
+    depth: Option<usize>,
+    logprob: f64,
+    account: Option<TraceStep>,
 }
 
 impl Watched {
-    /// Watches a sampler.
-    pub(crate) fn new(sampler: Sampler, depth: usize) -> Self {
-        Self { sampler, depth, last: None }
+    /// Watches a sampler. An account (`depth` places of each distribution) takes some passes over
+    /// the logits; without one, watching costs nothing.
+    pub(crate) fn new(sampler: Sampler, depth: Option<usize>) -> Self {
+        Self { sampler, depth, logprob: 0.0, account: None }
     }
 }
 
 impl Chooser for Watched {
     fn choose(&mut self, logits: &[f32]) -> kelvin_lm::Result<TokenId> {
-        let step = self.sampler.sample_traced(logits, self.depth)?;
-        self.sampler.accept(step.token)?;
-        let token = step.token;
-        self.last = Some(step);
+        let (token, logprob) = match self.depth {
+            None => self.sampler.sample_with_logprob(logits)?,
+            Some(depth) => {
+                let step = self.sampler.sample_traced(logits, depth)?;
+                let drawn = (step.token, step.logprob);
+                self.account = Some(step);
+                drawn
+            }
+        };
+        self.sampler.accept(token)?;
+        self.logprob = logprob;
         Ok(token)
     }
 }
@@ -78,7 +87,7 @@ pub(crate) struct Opening {
 
 /// Who is told what happens; sequences have the numbers that the batch gave them.
 pub(crate) trait Listener {
-    /// A token was drawn.
+    /// A token was drawn, and this is the account of it. Not called where none is kept.
     ///
     /// # Errors
     ///
@@ -183,11 +192,10 @@ fn tell(
 ) -> Result<()> {
     match event {
         Event::Token { sequence, .. } => {
-            let watched = batch.chooser(sequence).and_then(|watched| watched.last.as_ref());
-            let step = watched.expect("the sequence has just chosen");
+            let watched = batch.chooser(sequence).expect("the sequence has just chosen");
             totals.n_tokens += 1;
-            totals.nats -= step.logprob;
-            listener.token(sequence, step)
+            totals.nats -= watched.logprob;
+            watched.account.as_ref().map_or(Ok(()), |step| listener.token(sequence, step))
         }
         Event::Text { sequence, text } => listener.text(sequence, &text),
         Event::Done { sequence, finish } => {

@@ -2,6 +2,8 @@
 
 use std::io::{self, Write};
 
+use anstyle::Style;
+
 use super::text::{padding, width};
 use super::theme;
 
@@ -51,22 +53,15 @@ impl Table {
         Ok(())
     }
 
-    fn line(&self, cells: &[String], widths: &[usize], first: anstyle::Style) -> String {
-        let mut line = String::new();
-        for (at, ((cell, &columns), (_, align))) in
-            cells.iter().zip(widths).zip(&self.columns).enumerate()
-        {
-            let style = if at == 0 { first } else { theme::PLAIN };
-            let (gap, pad) = (if at == 0 { "" } else { "  " }, padding(cell, columns));
-            match align {
-                Align::Right => line.push_str(&format!("{gap}{pad}{style}{cell}{style:#}")),
-                Align::Left if at + 1 == widths.len() => {
-                    line.push_str(&format!("{gap}{style}{cell}{style:#}"));
-                }
-                Align::Left => line.push_str(&format!("{gap}{style}{cell}{style:#}{pad}")),
-            }
-        }
-        line.truncate(line.trim_end().len());
-        line
+    fn line(&self, cells: &[String], widths: &[usize], first: Style) -> String {
+        let columns = cells.iter().zip(widths).zip(&self.columns).enumerate();
+        let line: Vec<String> = columns
+            .map(|(at, ((cell, &columns), (_, align)))| {
+                let style = if at == 0 { first } else { theme::PLAIN };
+                let (pad, cell) = (padding(cell, columns), format!("{style}{cell}{style:#}"));
+                if *align == Align::Right { pad + &cell } else { cell + &pad }
+            })
+            .collect();
+        line.join("  ").trim_end().to_owned()
     }
 }

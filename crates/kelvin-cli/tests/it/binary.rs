@@ -61,3 +61,9 @@ pub(crate) fn run(command: &mut Command, stdin: &str) -> Run {
 pub(crate) fn in_crate(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
+
+/// Shows a line among the tests' output.
+#[expect(clippy::print_stderr, reason = "what is skipped is read by people")]
+pub(crate) fn say(line: &str) {
+    eprintln!("{line}");
+}

@@ -612,6 +612,12 @@ impl<'a> Candidates<'a> {
         token.expect("a block's mass is the sum of its weights")
     }
 
+    /// The weight of a token that is left.
+    pub(crate) fn weight(&mut self, token: TokenId) -> u64 {
+        let (law, logit) = (self.law(), self.logit(token));
+        self.level.run(Mass { law, logits: &[logit] })
+    }
+
     /// Calls `visit` for every token left, with id, logit and weight, in id order.
     pub(crate) fn visit(&mut self, mut visit: impl FnMut(TokenId, f32, u64)) {
         self.total();

@@ -13,7 +13,7 @@ pub(super) fn object(account: &Account, show: usize) -> Value {
     let shown_p: f64 = shown.iter().map(|token| token.p).sum();
     let rest = step.support - shown.len();
     let listed = 1.0 - subject.other;
-    let row = |token: &SupportToken| support_token(token, subject.names.json(token.token), listed);
+    let row = |token: &SupportToken| support_token(token, &subject.names.json(token.token), listed);
     let mut object = json!({
         "vocab_size": subject.logits.len(),
         "pipeline": policy.pipeline.to_string(),

@@ -104,14 +104,10 @@ impl Table {
         let left = format!("{mark} {rank:>0$}  {name}", self.rank);
         let pad = padding(&name, self.name);
         let (raw, p) = (percent(token.raw), token.p.map_or("–".to_owned(), percent));
-        let mut cells = format!("{raw:>SHARE$}  {p:>SHARE$}");
-        if let Some(n) = self.n_draws {
-            cells.push_str(&format!(
-                "  {:>1$}",
-                count(token.drawn as usize),
-                drawn_heading(n).len()
-            ));
-        }
+        let drawn = self.n_draws.map_or_else(String::new, |n| {
+            format!("  {:>1$}", count(token.drawn as usize), drawn_heading(n).len())
+        });
+        let cells = format!("{raw:>SHARE$}  {p:>SHARE$}{drawn}");
         let bar = self.bar(token);
         format!("{name_style}{left}{name_style:#}{pad}  {style}{cells}{style:#}{bar}")
     }

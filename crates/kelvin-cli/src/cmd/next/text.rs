@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use kelvin::pipeline::Shown;
 use kelvin::stage::Effect;
 use kelvin::trace::{StageEffect, SupportToken};
 use kelvin::{TraceStep, stats};
@@ -143,20 +144,19 @@ fn entropies(account: &Account, shown: usize, bits: bool) -> Vec<String> {
     parts
 }
 
-/// `temperature(0.7) → top-k(40) 50 217 out → draw`.
+/// `temperature(0.7) → top-k(40) (50 217 out) → draw`.
 fn stages(account: &Account) -> String {
     let pipeline = &account.policy.pipeline;
-    let mut text = String::new();
-    for (stage, effect) in pipeline.stages().iter().zip(&account.step.stages) {
-        text.push_str(&kelvin::pipeline::Shown(stage.as_ref()).to_string());
+    let stages = pipeline.stages().iter().zip(&account.step.stages).map(|(stage, effect)| {
+        let shown = Shown(stage.as_ref());
         match effect.removed {
-            0 if pipeline.skips(stage.as_ref()) => text.push_str(" (idle)"),
-            0 => (),
-            removed => text.push_str(&format!(" ({} out)", count(removed))),
+            0 if pipeline.skips(stage.as_ref()) => format!("{shown} (idle)"),
+            0 => shown.to_string(),
+            removed => format!("{shown} ({} out)", count(removed)),
         }
-        text.push_str(" → ");
-    }
-    text + if pipeline.is_greedy() { "greedy" } else { "draw" }
+    });
+    let pick = if pipeline.is_greedy() { "greedy" } else { "draw" };
+    stages.chain([pick.to_owned()]).collect::<Vec<_>>().join(" → ")
 }
 
 fn outcome(account: &Account) -> String {
