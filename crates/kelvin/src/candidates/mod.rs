@@ -28,6 +28,14 @@ pub(crate) struct Workspace {
     banned: Vec<TokenId>,
 }
 
+impl Workspace {
+    /// Makes room for stages that look at a history of this many tokens.
+    pub(crate) fn reserve(&mut self, tokens: usize) {
+        self.row.reserve(tokens);
+        self.banned.reserve(tokens);
+    }
+}
+
 /// The survivors of a cut, in id order.
 #[derive(Debug, Clone, Default)]
 struct Compact {
@@ -180,7 +188,10 @@ impl<'a> Candidates<'a> {
                 return f32::NEG_INFINITY;
             }
             // cut before rounding: a merely very negative logit must not round to a ban
-            #[expect(clippy::cast_possible_truncation, reason = "logits are f32; rounding is meant")]
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "logits are f32; rounding is meant"
+            )]
             let revised = revised.clamp(f64::from(f32::MIN), f64::from(f32::MAX)) as f32;
             revised
         });

@@ -49,9 +49,8 @@ pub(crate) enum Rule {
 impl Rule {
     /// The stage in the text form. Penalties look at the whole sequence.
     pub(crate) fn text(&self) -> String {
-        let ids = |ids: &[TokenId]| {
-            ids.iter().map(TokenId::to_string).collect::<Vec<_>>().join(", ")
-        };
+        let ids =
+            |ids: &[TokenId]| ids.iter().map(TokenId::to_string).collect::<Vec<_>>().join(", ");
         match self {
             Self::Bias(biases) => {
                 let pairs: Vec<_> = biases.iter().map(|(id, b)| format!("{id}={b}")).collect();
@@ -146,7 +145,7 @@ impl Plain {
 
     /// s = min(45, 63 − ⌈log2 V⌉).
     pub(crate) fn best_weight(&self) -> u64 {
-        let log2 = (0..).find(|&bits| 1_usize << bits >= self.logits.len()).expect("below 2^63");
+        let log2 = self.logits.len().next_power_of_two().trailing_zeros();
         1 << 45.min(63 - log2)
     }
 
@@ -269,7 +268,9 @@ impl Plain {
     /// Cuts everything but these.
     fn keep(&mut self, tokens: &[TokenId]) {
         let mut kept = vec![false; self.logits.len()];
-        tokens.iter().for_each(|&id| kept[id as usize] = true);
+        for &id in tokens {
+            kept[id as usize] = true;
+        }
         self.uncut = kept;
     }
 
