@@ -3,5 +3,8 @@
 mod binary;
 mod color;
 mod contract;
+mod generate;
+mod real;
+mod tiny;
 mod transcripts;
 mod vectors;
