@@ -1,3 +1,5 @@
+
+
 //! From a model and a prompt to text: sequences, batches of them, and what happens on the way.
 
 mod batch;

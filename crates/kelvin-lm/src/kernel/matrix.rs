@@ -87,7 +87,9 @@ impl Matrix {
             return Err(Error::new(ErrorKind::Shape, detail));
         }
         let tile_lines = Layout::of(dtype).tile_lines(cols);
-        let mut lines = vec![Line::ZERO; rows.div_ceil(TILE) * tile_lines];
+        // in parallel, because the first touch of fresh memory is most of the cost
+        let mut lines: Vec<Line> =
+            rayon::iter::repeat_n(Line::ZERO, rows.div_ceil(TILE) * tile_lines).collect();
         lines
             .par_chunks_exact_mut(tile_lines)
             .zip(bytes.par_chunks(TILE * row_bytes))

@@ -114,10 +114,13 @@ impl<F: Quantised> Product for Int8<F> {
 
     #[inline(always)]
     fn tile<S: Simd, const R: usize>(simd: S, tile: &[Line], x: [&[QuantBlock]; R]) -> [S::F32; R] {
+        // says that the rows are equally long, so that one check of an index serves all
+        let n_blocks = x[0].len();
+        let x = x.map(|x| &x[..n_blocks]);
         let mut sums = [simd.splat(0.0); R];
         for (index, record) in tile.chunks_exact(F::LINES).enumerate() {
             let first = index * F::BLOCKS;
-            for block in 0..F::BLOCKS.min(x[0].len() - first) {
+            for block in 0..F::BLOCKS.min(n_blocks - first) {
                 let x = x.map(|x| &x[first + block]);
                 for index in 0..F::PARTS {
                     Part::<F>::of(record, block, index).add(simd, x, &mut sums);
@@ -198,10 +201,12 @@ impl<F: Format> Product for Float<F> {
         tile: &[Line],
         x: [&[Self::Block]; R],
     ) -> [S::F32; R] {
+        let n_blocks = x[0].len();
+        let x = x.map(|x| &x[..n_blocks]);
         let mut parts = [[simd.splat(0.0); 4]; R];
         for (index, record) in tile.chunks_exact(F::LINES).enumerate() {
             let first = index * F::BLOCKS;
-            for block in 0..F::BLOCKS.min(x[0].len() - first) {
+            for block in 0..F::BLOCKS.min(n_blocks - first) {
                 let x = x.map(|x| &x[first + block]);
                 for group in 0..GROUPS {
                     let weights = F::values(simd, record, block, group);

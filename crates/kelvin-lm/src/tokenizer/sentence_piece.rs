@@ -51,31 +51,55 @@ impl SentencePiece {
     }
 }
 
-/// Every split of a piece into two pieces, ranked by the piece's score (higher first), then its id.
+/// One merge per piece, ranked by the piece's score (higher first), then its id.
 ///
-/// SentencePiece itself merges the two neighbours whose union scores highest, leftmost first. The
-/// ranks here separate splits of one piece, which that rule does not; the results are equal all the
-/// same. What happens between two neighbours before they are merged happens between the borders of
-/// the piece they will be, in the order it would happen were that piece the whole text: so each
-/// piece is only ever made by the one split that ends its own encoding, and no two splits of it
-/// ever compete. Pieces of equal score would be a difference (SentencePiece takes the leftmost, we
-/// the smaller id); its trainer writes no equal scores.
+/// SentencePiece has no merges: it unites the two neighbours whose union scores highest, leftmost
+/// first. A piece could be the union of several pairs, but only ever is of one. What happens between
+/// two neighbours before they are united happens between the borders of the piece they will be, in
+/// the order it would happen were that piece the whole text; so the pair is the one that ends the
+/// piece's own encoding, and its merge is all that BPE needs to do as SentencePiece does. Pieces of equal
+/// score would be a difference (the leftmost there, the smaller id here); its trainer writes none.
 fn merges(vocabulary: &Vocabulary, scores: &[f32], vocab: &Vocab) -> Vec<(String, String)> {
-    let mut ranked: Vec<(f32, TokenId)> = vocab
-        .values()
-        .map(|&id| (scores[id as usize] + 0.0, id)) // −0 is 0
-        .collect();
+    let mut ranked: Vec<(f32, TokenId)> =
+        vocab.values().map(|&id| (scores[id as usize] + 0.0, id)).collect(); // −0 is 0
     ranked.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-    ranked
-        .par_iter()
-        .flat_map_iter(|&(_, id)| {
-            let piece = vocabulary.pieces[id as usize].as_str();
-            let splits = piece.char_indices().skip(1).map(|(at, _)| piece.split_at(at));
-            splits
-                .filter(|(left, right)| vocab.contains_key(*left) && vocab.contains_key(*right))
-                .map(|(left, right)| (left.to_owned(), right.to_owned()))
-        })
-        .collect()
+    let score = |piece: &str| vocab.get(piece).map(|&id| scores[id as usize]);
+    let merge = |&(_, id): &(f32, TokenId)| {
+        let piece = vocabulary.pieces[id as usize].as_str();
+        let (left, right) = piece.split_at(last_border(piece, score)?);
+        let known = vocab.contains_key(left) && vocab.contains_key(right);
+        known.then(|| (left.to_owned(), right.to_owned()))
+    };
+    ranked.par_iter().filter_map(merge).collect()
+}
+
+/// Where the last two parts of `piece` meet when it is encoded, or none where it stays in more parts or
+/// is one character. Takes time quadratic in the characters, of which a piece has few.
+fn last_border(piece: &str, score: impl Fn(&str) -> Option<f32>) -> Option<usize> {
+    let mut borders: Vec<usize> = piece.char_indices().map(|(at, _)| at).collect();
+    borders.push(piece.len());
+    let union = |borders: &[usize], at: usize| score(&piece[borders[at]..borders[at + 2]]);
+    let mut unions: Vec<Option<f32>> = match borders.len() {
+        0..=2 => return None,
+        3 => return Some(borders[1]),
+        n => (0..n - 2).map(|at| union(&borders, at)).collect(),
+    };
+    loop {
+        let best = leftmost_highest(&unions)?;
+        borders.remove(best + 1);
+        unions.remove(best);
+        if unions.len() == 1 {
+            return Some(borders[1]);
+        }
+        for at in best.saturating_sub(1)..=best.min(unions.len() - 1) {
+            unions[at] = union(&borders, at);
+        }
+    }
+}
+
+fn leftmost_highest(scores: &[Option<f32>]) -> Option<usize> {
+    let known = scores.iter().enumerate().filter_map(|(at, score)| Some((at, (*score)?)));
+    known.reduce(|best, next| if next.1 > best.1 { next } else { best }).map(|(at, _)| at)
 }
 
 /// The bytes that a piece of this kind spells.

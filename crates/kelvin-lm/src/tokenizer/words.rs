@@ -26,6 +26,7 @@ struct Kind {
 
 /// The values of `tokenizer.ggml.pre` that are known, with llama.cpp's meaning of each
 /// (`llama-vocab.cpp`, `unicode_regex_split`). No pattern needs look-around, so matching is linear.
+/// Characters newer than Unicode 15 may fall into other categories than in llama.cpp.
 const KINDS: [Kind; 4] = [
     Kind { names: &["gpt-2"], cuts: &[(GPT2, Spaces::Lend)], whole_word: WholeWord::Merge },
     Kind {

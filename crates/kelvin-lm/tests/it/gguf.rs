@@ -2,6 +2,7 @@
 
 mod malformed;
 mod mutation;
+mod tokenizer;
 pub(crate) mod writer;
 
 use std::fmt::Write;

@@ -6,6 +6,7 @@ mod determinism;
 mod detok;
 mod forward;
 mod gguf;
+mod golden;
 mod kernel;
 mod model;
 mod real;

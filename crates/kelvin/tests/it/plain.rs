@@ -49,9 +49,8 @@ pub(crate) enum Rule {
 impl Rule {
     /// The stage in the text form. Penalties look at the whole sequence.
     pub(crate) fn text(&self) -> String {
-        let ids = |ids: &[TokenId]| {
-            ids.iter().map(TokenId::to_string).collect::<Vec<_>>().join(", ")
-        };
+        let ids =
+            |ids: &[TokenId]| ids.iter().map(TokenId::to_string).collect::<Vec<_>>().join(", ");
         match self {
             Self::Bias(biases) => {
                 let pairs: Vec<_> = biases.iter().map(|(id, b)| format!("{id}={b}")).collect();

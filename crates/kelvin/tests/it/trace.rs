@@ -67,8 +67,7 @@ fn check_nothing_left(plain: &mut Plain, rules: &[Rule], error: &Error) -> bool 
 fn check_stage(trace: &TraceStep, at: usize, before: &Plain, after: &Plain) {
     let effect = &trace.stages[at];
     let name = effect.name;
-    let gone: Vec<TokenId> =
-        before.ranked().into_iter().filter(|&id| !after.is_kept(id)).collect();
+    let gone: Vec<TokenId> = before.ranked().into_iter().filter(|&id| !after.is_kept(id)).collect();
     assert_eq!(effect.kept, after.kept().len(), "{name}: kept");
     assert_eq!(effect.removed, gone.len(), "{name}: removed");
     assert_eq!(effect.first_removed, gone.first().copied(), "{name}: first removed");
@@ -113,7 +112,11 @@ fn check_head(trace: &TraceStep, logits: &[f32], removed_by: &[Option<usize>]) {
         let at = token.token as usize;
         assert_eq!(token.logit.to_bits(), logits[at].to_bits());
         assert_eq!(token.removed_by, removed_by[at], "token {at}");
-        near(token.raw_p, raw_share(logits, token.token, &ranked) / kelvin::math::exp(log_sum), "p");
+        near(
+            token.raw_p,
+            raw_share(logits, token.token, &ranked) / kelvin::math::exp(log_sum),
+            "p",
+        );
     }
     let place = ranked.iter().position(|&id| id == trace.token).expect("drawn from these");
     assert_eq!(trace.raw_rank, place + 1);

@@ -66,13 +66,13 @@ fn check_exp(profile: Profile, first: u32, step: u32) {
             assert!(y.is_nan(), "exp(NaN) = {y}");
         } else {
             let error = ulps(y, f64::from(x).exp());
-            assert!(error <= 1.0, "exp({x:e}) = {y:e} is off by {error} ulp ({profile})");
+            assert!(error <= 0.9, "exp({x:e}) = {y:e} is off by {error} ulp ({profile})");
         }
     }
 }
 
 #[test]
-fn exp_is_within_one_ulp() {
+fn exp_is_accurate() {
     for profile in [Profile::Fast, Profile::Portable] {
         for first in (0..=u32::MAX).step_by(LANES * 1021) {
             check_exp(profile, first, 1021);
@@ -82,7 +82,7 @@ fn exp_is_within_one_ulp() {
 
 #[test]
 #[ignore = "minutes: all 2^32 inputs"]
-fn exp_is_within_one_ulp_everywhere() {
+fn exp_is_accurate_everywhere() {
     for profile in [Profile::Fast, Profile::Portable] {
         for first in (0..=u32::MAX).step_by(LANES) {
             check_exp(profile, first, 1);

@@ -128,11 +128,9 @@ fn with_fifth_bits(low: [u8; BLOCK], bits: &[u8]) -> [u8; BLOCK] {
 /// time. The number of lines says how many bits a quant has.
 fn put_quants(columns: &[u8; BLOCK], lane: usize, lines: &mut [Line]) {
     let bits = lines.len();
-    let at = 4 * lane;
     let mut put = |line: usize, word: u32| {
-        for (byte, new) in lines[line].0[at..at + 4].iter_mut().zip(word.to_le_bytes()) {
-            *byte |= new;
-        }
+        let slot = &mut lines[line].0.as_chunks_mut::<4>().0[lane];
+        *slot = (u32::from_le_bytes(*slot) | word).to_le_bytes();
     };
     for (group, word) in columns.as_chunks::<4>().0.iter().enumerate() {
         let word = u32::from_le_bytes(*word);

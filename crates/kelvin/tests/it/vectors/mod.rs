@@ -386,11 +386,11 @@ fn check_diversity(case: Case<'_>) {
         return case.check(pipeline);
     }
     // this document's top-p runs at a temperature of 0.8, which the name leaves out
-    let pipeline = if pipeline == "top-p(0.9)" { "temperature(0.8) | top-p(0.9)" } else { pipeline };
+    let pipeline =
+        if pipeline == "top-p(0.9)" { "temperature(0.8) | top-p(0.9)" } else { pipeline };
     // 20 steps over five rows four times: Σ over tokens of 1 − Π(1 − p) is the expected number seen
     let rows = (0..5).map(|at| case.named_row(&format!("S2.seq{at}")));
-    let steps: Vec<Vec<f64>> =
-        rows.map(|row| Outcome::of(pipeline, &row).probabilities).collect();
+    let steps: Vec<Vec<f64>> = rows.map(|row| Outcome::of(pipeline, &row).probabilities).collect();
     let wanted = case.expected()["per_step_probs_first5"].as_array().expect("rows").iter();
     for (found, wanted) in steps.iter().zip(wanted) {
         check_probabilities(case.id(), found, &numbers(wanted));
