@@ -26,12 +26,18 @@ impl<'a> Arguments<'a> {
     ) -> core::result::Result<Self, String> {
         let mut arguments =
             Self { info, values: alloc::vec![None; info.params.len()], items: Vec::new() };
-        let pieces = text.split(',').map(str::trim).filter(|piece| !piece.is_empty());
-        if info.takes_list() {
-            arguments.items = pieces.collect();
+        let pieces: Vec<&str> = match text.trim() {
+            "" => Vec::new(),
+            text => text.split(',').map(str::trim).collect(),
+        };
+        if pieces.contains(&"") {
+            return Err(format!("{} has an empty argument", info.name));
+        }
+        if info.takes_list() && !pieces.is_empty() {
+            arguments.items = pieces;
             return Ok(arguments);
         }
-        for (at, piece) in pieces.enumerate() {
+        for (at, piece) in pieces.into_iter().enumerate() {
             let (place, value) = match piece.split_once('=') {
                 Some((name, value)) => (info.place_of(name.trim())?, value.trim()),
                 None if at < info.params.len() => (at, piece),
@@ -43,7 +49,7 @@ impl<'a> Arguments<'a> {
         }
         if let Some(at) = arguments.missing() {
             return Err(format!(
-                "{} needs {} = {}",
+                "{} needs {}: {}",
                 info.name, info.params[at].name, info.params[at].range
             ));
         }
@@ -92,8 +98,15 @@ impl<'a> Arguments<'a> {
     ///
     /// [`Error::Parameter`] when the text is no decimal of at most 17 digits or outside the range.
     pub fn decimal(&self, at: usize, allowed: impl Fn(f64) -> bool) -> Result<Decimal> {
-        let value = self.text(at).parse().ok().filter(|value: &Decimal| allowed(value.to_f64()));
-        value.ok_or_else(|| self.refuse(at))
+        self.number(at, &allowed)?;
+        let exact: Option<Decimal> = self.text(at).parse().ok();
+        let exact = exact.ok_or_else(|| Error::Parameter {
+            stage: self.info.name,
+            name: self.info.params[at].name,
+            given: self.text(at).to_string(),
+            range: "the decimals of at most 17 significant digits (round it)",
+        })?;
+        if allowed(exact.to_f64()) { Ok(exact) } else { Err(self.refuse(at)) }
     }
 
     /// A whole number ≥ 0.

@@ -75,6 +75,9 @@ impl fmt::Display for Error {
                 f,
                 "{count} logits are not finite numbers or -inf, the first at token {token}"
             ),
+            Self::NothingLeft { stage: "logits" } => {
+                f.write_str("nothing left to draw: every logit is -inf")
+            }
             Self::NothingLeft { stage } => {
                 write!(f, "nothing left to draw: every token is banned after {stage}")
             }

@@ -84,9 +84,11 @@ impl Sampler {
         self.clone().with_seed(self.seed.with_choice(choice))
     }
 
-    /// Makes room for this many more tokens, so that [`Sampler::accept`] need not allocate.
+    /// Makes room for this many more tokens, so that neither [`Sampler::accept`] nor what the stages keep
+    /// about the tokens seen need allocate.
     pub fn reserve(&mut self, tokens: usize) {
         self.history.reserve(tokens);
+        self.workspace.reserve(tokens + self.history.tokens().len());
     }
 
     /// The pipeline.
@@ -156,6 +158,32 @@ impl Sampler {
         let mut tracer = Tracer::new(depth, self.level);
         let candidates = self.run(logits, &mut tracer)?;
         Ok(tracer.finish(candidates, coin, greedy))
+    }
+
+    /// The token that falls to `r`: the first, in id order, whose cumulative weight exceeds it. `None`
+    /// from W, the sum of the weights, on. With it the coin is an argument: a test tries every side.
+    ///
+    /// ```
+    /// use kelvin::{Pipeline, Sampler};
+    ///
+    /// let mut sampler = Sampler::new(Pipeline::neutral(), 2)?;
+    /// let (logits, half) = ([0.0, 0.0], 1 << 45); // two weights of 2^45
+    /// assert_eq!(sampler.token_at(&logits, half - 1)?, Some(0));
+    /// assert_eq!(sampler.token_at(&logits, half)?, Some(1));
+    /// assert_eq!(sampler.token_at(&logits, 2 * half)?, None);
+    /// # Ok::<(), kelvin::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Sampler::sample`].
+    pub fn token_at(&mut self, logits: &[f32], r: u64) -> Result<Option<TokenId>> {
+        let greedy = self.pipeline.is_greedy();
+        let mut candidates = self.run(logits, &mut ())?;
+        if greedy {
+            return Ok((r == 0).then(|| candidates.first().token()));
+        }
+        Ok((r < candidates.total()).then(|| candidates.pick(r)))
     }
 
     /// Notes a token as chosen.

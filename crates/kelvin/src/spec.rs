@@ -6,7 +6,7 @@
 
 use alloc::boxed::Box;
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::str::FromStr;
 
@@ -90,11 +90,13 @@ fn names() -> String {
 
 /// What to say of a name that no stage has: the nearest one, and all of them.
 fn unknown(name: &str) -> String {
-    let nearest = stage::ALL.iter().map(|info| info.name).min_by_key(|known| distance(name, known));
-    let near = nearest.filter(|known| distance(name, known) <= 1 + name.len() / 4);
+    let typed = name.to_ascii_lowercase();
+    let nearest =
+        stage::ALL.iter().map(|info| info.name).min_by_key(|known| distance(&typed, known));
+    let near = nearest.filter(|known| distance(&typed, known) <= 1 + typed.len() / 4);
     match near {
         Some(known) => format!("no stage {name:?}; did you mean {known}?"),
-        None => format!("no stage {:?}; they are {}", name.to_string(), names()),
+        None => format!("no stage {name:?}; they are {}", names()),
     }
 }
 

@@ -154,6 +154,14 @@ fn a_stop_string_cuts_the_text_and_keeps_the_ids() {
 }
 
 #[test]
+fn an_empty_stop_string_would_stop_everything() {
+    let folder = Tiny::default().write("empty-stop");
+    let refused = run(in_folder(&folder).args(["generate", "-m", "tiny", "abc", "--stop", ""]), "");
+    assert_eq!(refused.code, 2, "{}", refused.stderr);
+    assert!(refused.stderr.contains("stop string 0 is empty"), "{}", refused.stderr);
+}
+
+#[test]
 fn the_end_of_text_is_a_reason_and_an_id() {
     let folder = Tiny::default().write("eos");
     let args = "generate -m tiny abc --seed 1 --logit-bias 2=100 --json";
@@ -280,6 +288,8 @@ fn a_broken_model_fails_while_running() {
         failed.stderr
     );
     assert_eq!(lines(&failed).last().expect("a last line")["type"], "error");
+    let plain = kelvin(&folder, "generate -m tiny abc --greedy -q");
+    assert!(plain.stderr.starts_with("error: 286 logits"), "{}", plain.stderr);
 }
 
 #[test]

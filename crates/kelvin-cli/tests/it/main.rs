@@ -5,6 +5,7 @@ mod color;
 mod contract;
 mod generate;
 mod real;
+mod reference;
 mod tiny;
 mod transcripts;
 mod vectors;

@@ -1,5 +1,3 @@
-
-
 //! From a model and a prompt to text: sequences, batches of them, and what happens on the way.
 
 mod batch;

@@ -28,6 +28,14 @@ pub(crate) struct Workspace {
     banned: Vec<TokenId>,
 }
 
+impl Workspace {
+    /// Makes room for stages that look at a history of this many tokens.
+    pub(crate) fn reserve(&mut self, tokens: usize) {
+        self.row.reserve(tokens);
+        self.banned.reserve(tokens);
+    }
+}
+
 /// The survivors of a cut, in id order.
 #[derive(Debug, Clone, Default)]
 struct Compact {

@@ -22,6 +22,14 @@ pub(crate) struct RowBuffers {
     pub(crate) maxima: Vec<f32>,
 }
 
+impl RowBuffers {
+    /// Makes room for edits of this many more tokens.
+    pub(crate) fn reserve(&mut self, tokens: usize) {
+        self.edits.reserve(tokens);
+        self.spare.reserve(tokens);
+    }
+}
+
 /// The logits as stages see them.
 #[derive(Debug)]
 pub(crate) struct Row<'a> {

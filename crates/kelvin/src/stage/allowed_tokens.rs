@@ -16,7 +16,7 @@ pub(super) static INFO: StageInfo = StageInfo {
         name: "ids",
         aliases: &[],
         kind: Kind::Tokens,
-        range: "token ids (off allows every token)",
+        range: "token ids from 0 to 4294967295 (off allows every token)",
         default: None,
         neutral: "off",
     }],

@@ -16,7 +16,7 @@ pub(super) static INFO: StageInfo = StageInfo {
         name: "ids",
         aliases: &[],
         kind: Kind::Tokens,
-        range: "token ids (off for none)",
+        range: "token ids from 0 to 4294967295 (off for none)",
         default: None,
         neutral: "off",
     }],

@@ -202,7 +202,7 @@ const LAST: Param = Param {
     name: "last",
     aliases: &[],
     kind: Kind::Integer,
-    range: "a number of tokens, or off for all of them",
+    range: "whole numbers ≥ 0 (off for all tokens)",
     default: Some("off"),
     neutral: "",
 };
@@ -212,7 +212,7 @@ const SCOPE_ALL: Param = Param {
     name: "scope",
     aliases: &[],
     kind: Kind::Choice(Part::NAMES),
-    range: "prompt, output or all",
+    range: "the words prompt, output and all",
     default: Some("all"),
     neutral: "",
 };

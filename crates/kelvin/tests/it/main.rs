@@ -1,9 +1,19 @@
 //! The integration tests of the crate, one binary.
+#![expect(clippy::float_cmp, reason = "these tests are about exact values")]
 
 mod plain;
 mod probe;
 mod rows;
 
+mod allocations;
 mod cases;
+mod conformance;
+mod enumerate;
+mod levels;
+mod math;
+mod properties;
+mod registry;
+mod stability;
+mod statistics;
 mod trace;
 mod vectors;

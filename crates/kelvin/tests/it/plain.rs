@@ -145,7 +145,7 @@ impl Plain {
 
     /// s = min(45, 63 − ⌈log2 V⌉).
     pub(crate) fn best_weight(&self) -> u64 {
-        let log2 = (0..).find(|&bits| 1_usize << bits >= self.logits.len()).expect("below 2^63");
+        let log2 = self.logits.len().next_power_of_two().trailing_zeros();
         1 << 45.min(63 - log2)
     }
 
@@ -268,7 +268,9 @@ impl Plain {
     /// Cuts everything but these.
     fn keep(&mut self, tokens: &[TokenId]) {
         let mut kept = vec![false; self.logits.len()];
-        tokens.iter().for_each(|&id| kept[id as usize] = true);
+        for &id in tokens {
+            kept[id as usize] = true;
+        }
         self.uncut = kept;
     }
 
