@@ -1,2 +1,102 @@
-//! The `kelvin` command.
-fn main() {}
+//! The `kelvin` command: decode language models, and see why each token came.
+//!
+//! `main` builds nothing: it lends the streams and the environment to [`run`], which is the program.
+
+#![forbid(unsafe_code)]
+
+mod args;
+mod cmd;
+mod console;
+mod engine;
+mod examples;
+mod exit;
+mod input;
+mod json;
+mod load;
+mod models;
+mod playback;
+mod settings;
+mod suggest;
+mod term;
+mod usage;
+mod vocab;
+
+use std::io::{self, IsTerminal as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::ArgMatches;
+
+use crate::console::Console;
+use crate::exit::Code;
+
+fn main() -> ExitCode {
+    let matches = args::command().try_get_matches_from(std::env::args_os());
+    choose_color(&matches);
+    let (mut out, mut err) = (anstream::stdout().lock(), anstream::stderr().lock());
+    let mut console = Console {
+        out: &mut out,
+        text: &mut io::stdout().lock(), // the same stream and buffer as `out`, past its filter
+        terminal: io::stdout().is_terminal(),
+        err: &mut err,
+        width: columns(),
+        quiet: false,
+        models: models_folder(),
+    };
+    let ended = run(matches, &mut console);
+    let ended = ended.and_then(|code| Ok(console.out.flush().map(|()| code)?));
+    let code = ended.or_else(|error| exit::report(&error, &mut console.err));
+    code.unwrap_or(Code::Failed).into()
+}
+
+/// The program: runs the command of a command line.
+fn run(matches: Result<ArgMatches, clap::Error>, console: &mut Console<'_>) -> Result<Code> {
+    let matches = match matches {
+        Ok(matches) => matches,
+        Err(error) => return usage::answer(&error, console),
+    };
+    console.quiet = matches.get_flag("quiet");
+    let (name, matches) = matches.subcommand().expect("a command is required");
+    match name {
+        "generate" => cmd::generate::run(matches, console),
+        "next" => cmd::next::run(matches, console),
+        "tour" => cmd::tour::run(matches, console),
+        "models" => cmd::models::run(matches, console),
+        "doctor" => cmd::doctor::run(matches, console),
+        "bench" => cmd::bench::run(matches, console),
+        "stages" => cmd::stages::run(matches, console),
+        "presets" => cmd::presets::run(matches, console),
+        "examples" => cmd::examples::run(matches, console),
+        "completions" => cmd::completions::run(matches, console),
+        _ => unreachable!("every command of `args` is here, a test runs them all"),
+    }
+}
+
+/// Takes `--color` at its word before any stream is opened; `auto` leaves it to what they find.
+fn choose_color(matches: &Result<ArgMatches, clap::Error>) {
+    match matches.as_ref().ok().and_then(|matches| args::policy::text(matches, "color")) {
+        Some("always") => anstream::ColorChoice::Always.write_global(),
+        Some("never") => anstream::ColorChoice::Never.write_global(),
+        _ => (),
+    }
+}
+
+/// Columns of the terminal, or of the environment's wish; 80 where nobody knows.
+#[expect(clippy::disallowed_methods, reason = "configuration enters here")]
+fn columns() -> usize {
+    let wished = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    let terminal = terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
+    wished.or(terminal).unwrap_or(80).clamp(40, 160)
+}
+
+/// Where the user's models are: `$KELVIN_MODELS`, else `~/.cache/kelvin/models`.
+#[expect(clippy::disallowed_methods, reason = "configuration enters here")]
+fn models_folder() -> PathBuf {
+    let set = |name: &str| std::env::var(name).ok().filter(|path| !path.is_empty());
+    if let Some(folder) = set("KELVIN_MODELS") {
+        return folder.into();
+    }
+    let home = set("HOME").or_else(|| set("USERPROFILE")).unwrap_or_else(|| ".".to_owned());
+    PathBuf::from(home).join(".cache").join("kelvin").join("models")
+}

@@ -2,10 +2,23 @@
 
 #![warn(missing_docs)]
 
+mod cache;
+mod config;
 pub mod dtype;
 mod error;
+pub mod format;
+pub mod generate;
+pub mod kernel;
+pub mod model;
+pub mod tokenizer;
 
+pub use cache::KvCache;
+pub use config::{Activation, Architecture, Config, Window};
 pub use error::{Error, ErrorKind};
+pub use generate::Session;
+pub use kelvin::TokenId;
+pub use kernel::{Engine, EngineOptions};
+pub use model::Model;
 
 /// The result of everything here that can fail.
 pub type Result<T> = std::result::Result<T, Error>;

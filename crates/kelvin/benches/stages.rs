@@ -1,159 +1,125 @@
-//! Time per token, for the pipelines and vocabularies that engines are compared on.
+//! Microseconds per token of six pipelines over three vocabularies, medians beside the goals.
 //!
-//! `cargo bench -p kelvin` measures each with criterion and ends with a table of medians beside the goals;
-//! `cargo bench -p kelvin -- top-p/v128k` measures some. One thread, one row, read again and again: from
-//! the second-level cache up to 262,144 tokens, as when a model has just written it.
-#![expect(clippy::print_stdout, reason = "a table for the person who runs it")]
+//! `cargo bench -p kelvin` runs everything; `cargo bench -p kelvin -- d/v256k` what contains this text.
+//! Rows are N(0, 3), "peaked" ones with 40 tokens at 22 − 3 ln(rank) on top. One thread.
+#![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
-use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use criterion::Criterion;
-use kelvin::math::{ln, sqrt};
-use kelvin::{Sampler, Seed, TokenId};
+use kelvin::rng::{Counter, Domain, block};
+use kelvin::{Pipeline, Sampler, Seed, math};
 
-/// A pipeline with its goals in µs for the three vocabularies.
-struct Subject {
+/// A pipeline, whether its rows are peaked, and the goal in µs for each vocabulary.
+struct Case {
     name: &'static str,
     pipeline: &'static str,
-    goals: [f64; 3],
+    peaked: bool,
+    goals: [u32; 3],
 }
-
-const SUBJECTS: [Subject; 6] = [
-    Subject { name: "greedy", pipeline: "greedy", goals: [5.0, 18.0, 38.0] },
-    Subject { name: "temperature", pipeline: "temperature(0.8)", goals: [40.0, 100.0, 200.0] },
-    Subject { name: "top-k", pipeline: "temperature(0.8) | top-k(50)", goals: [28.0, 46.0, 72.0] },
-    Subject {
-        name: "top-p",
-        pipeline: "temperature(0.8) | top-p(0.9)",
-        goals: [90.0, 220.0, 450.0],
-    },
-    Subject {
-        name: "three-cuts",
-        pipeline: "temperature(0.8) | top-k(50) | top-p(0.95) | min-p(0.05)",
-        goals: [28.0, 46.0, 72.0],
-    },
-    Subject {
-        name: "penalised",
-        pipeline: "repetition-penalty(1.1) | temperature(0.8) | top-k(50) | top-p(0.95) | min-p(0.05)",
-        goals: [32.0, 50.0, 75.0],
-    },
-];
 
 const VOCABULARIES: [(&str, usize); 3] = [("v50k", 50_257), ("v128k", 128_256), ("v256k", 262_144)];
 
-/// How many tokens the penalty looks at.
-const HISTORY: usize = 512;
-
-/// A linear congruential generator (Knuth's MMIX), good enough to fill a row.
-struct Random(u64);
-
-impl Random {
-    fn unit(&mut self) -> f64 {
-        self.0 =
-            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 11) as f64 / (1_u64 << 53) as f64
-    }
-
-    /// Marsaglia's polar method.
-    fn normal(&mut self) -> f64 {
-        loop {
-            let (x, y) = (2.0 * self.unit() - 1.0, 2.0 * self.unit() - 1.0);
-            let s = x * x + y * y;
-            if s > 0.0 && s < 1.0 {
-                return x * sqrt(-2.0 * ln(s) / s);
-            }
-        }
-    }
-
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 ≤ unit < 1")]
-    fn below(&mut self, n: usize) -> usize {
-        (self.unit() * n as f64) as usize
-    }
-}
-
-/// N(0, 3); peaked: and 40 tokens at 22 − 3 ln rank.
-#[expect(clippy::cast_possible_truncation, reason = "logits are f32")]
-fn row(len: usize, peaked: bool) -> Vec<f32> {
-    let mut random = Random(len as u64);
-    let mut logits: Vec<f32> = (0..len).map(|_| (3.0 * random.normal()) as f32).collect();
-    for rank in 1..=40_u8 {
-        if peaked {
-            logits[random.below(len)] = (22.0 - 3.0 * ln(f64::from(rank))) as f32;
-        }
-    }
-    logits
-}
-
-fn sampler(pipeline: &str, vocab_size: usize) -> Sampler {
-    let mut random = Random(3);
-    let id = |random: &mut Random| TokenId::try_from(random.below(vocab_size)).expect("an id");
-    let history: Vec<TokenId> = (0..HISTORY).map(|_| id(&mut random)).collect();
-    let pipeline = pipeline.parse().expect("the benchmark's own pipeline");
-    let sampler = Sampler::new(pipeline, vocab_size).expect("no ids among parameters");
-    sampler.with_seed(Seed::new(1)).with_prompt(&history).expect("inside the vocabulary")
-}
-
-/// Time per token of each sample that criterion took, by benchmark.
-type Samples = BTreeMap<String, Vec<f64>>;
-
-fn measure(criterion: &mut Criterion, samples: &mut Samples) {
-    for (vocabulary, len) in VOCABULARIES {
-        for (shape, peaked) in [("flat", false), ("peaked", true)] {
-            let logits = row(len, peaked);
-            for subject in &SUBJECTS {
-                let id = format!("{}/{vocabulary}/{shape}", subject.name);
-                let mut sampler = sampler(subject.pipeline, len);
-                let taken = samples.entry(id.clone()).or_default();
-                criterion.bench_function(&id, |bencher| {
-                    bencher.iter_custom(|tokens| {
-                        let start = Instant::now();
-                        for _ in 0..tokens {
-                            black_box(sampler.sample(black_box(&logits)).expect("a usable row"));
-                        }
-                        let elapsed = start.elapsed();
-                        taken.push(elapsed.as_secs_f64() * 1e6 / tokens as f64);
-                        elapsed
-                    });
-                });
-            }
-        }
-    }
-}
-
-/// The medians in µs, beside the goals.
-fn report(samples: &mut Samples) {
-    println!("\nµs per token: median (goal)");
-    println!("{:18} {:>16} {:>16} {:>16}", "", "50,257", "128,256", "262,144");
-    for subject in &SUBJECTS {
-        for shape in ["flat", "peaked"] {
-            print!("{:18}", format!("{} {shape}", subject.name));
-            for ((vocabulary, _), goal) in VOCABULARIES.iter().zip(subject.goals) {
-                let id = format!("{}/{vocabulary}/{shape}", subject.name);
-                let taken = samples.get_mut(&id).filter(|taken| !taken.is_empty());
-                let cell = taken
-                    .map_or("–".to_string(), |taken| format!("{:.1} ({goal:.0})", median(taken)));
-                print!(" {cell:>16}");
-            }
-            println!();
-        }
-    }
-}
-
-fn median(values: &mut [f64]) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
+const CASES: [Case; 7] = [
+    Case { name: "a greedy", pipeline: "greedy", peaked: false, goals: [5, 18, 38] },
+    Case {
+        name: "b temperature",
+        pipeline: "temperature(0.8)",
+        peaked: false,
+        goals: [40, 100, 200],
+    },
+    Case {
+        name: "c top-k",
+        pipeline: "temperature(0.8) | top-k(50)",
+        peaked: false,
+        goals: [28, 46, 72],
+    },
+    Case {
+        name: "d top-p flat",
+        pipeline: "temperature(1) | top-p(0.9)",
+        peaked: false,
+        goals: [90, 220, 450],
+    },
+    Case {
+        name: "d top-p peaked",
+        pipeline: "temperature(1) | top-p(0.9)",
+        peaked: true,
+        goals: [90, 220, 450],
+    },
+    Case {
+        name: "e three cuts",
+        pipeline: "top-k(50) | top-p(0.95) | min-p(0.05)",
+        peaked: false,
+        goals: [28, 46, 72],
+    },
+    Case {
+        name: "f and penalty",
+        pipeline: "repetition-penalty(1.1, last=512) | top-k(50) | top-p(0.95) | min-p(0.05)",
+        peaked: false,
+        goals: [32, 50, 75],
+    },
+];
 
 fn main() {
-    let mut criterion = Criterion::default()
-        .warm_up_time(Duration::from_millis(200))
-        .measurement_time(Duration::from_millis(600))
-        .sample_size(30)
-        .configure_from_args();
-    let mut samples = Samples::new();
-    measure(&mut criterion, &mut samples);
-    criterion.final_summary();
-    report(&mut samples);
+    let wanted = std::env::args().skip(1).find(|argument| !argument.starts_with("--"));
+    println!(
+        "{:<16} {:>14} {:>14} {:>14}   µs per token, median (goal)",
+        "", "v50k", "v128k", "v256k"
+    );
+    for case in &CASES {
+        let mut line = format!("{:<16}", case.name);
+        for ((label, vocab_size), goal) in VOCABULARIES.into_iter().zip(case.goals) {
+            let id = format!("{}/{label}", case.name);
+            if wanted.as_ref().is_none_or(|wanted| id.contains(wanted.as_str())) {
+                let cell = format!("{:.1} ({goal})", measure(case, vocab_size));
+                line = format!("{line} {cell:>14}");
+            }
+        }
+        println!("{line}");
+    }
+}
+
+/// The median time of one `sample`, in µs, over batches of at most a millisecond.
+fn measure(case: &Case, vocab_size: usize) -> f64 {
+    let pipeline: Pipeline = case.pipeline.parse().expect("the cases are valid");
+    let prompt: Vec<u32> = (0..512).map(|at| at * 97 % 50_257).collect();
+    let sampler = Sampler::new(pipeline, vocab_size).and_then(|s| s.with_prompt(&prompt));
+    let mut sampler = sampler.expect("the prompt is inside the vocabulary").with_seed(Seed::new(1));
+    // several rows, so that no branch predictor learns one by heart
+    let rows: Vec<Vec<f32>> = (0..4).map(|seed| row(vocab_size, seed, case.peaked)).collect();
+    let mut run = |n: usize| {
+        let start = Instant::now();
+        for at in 0..n {
+            black_box(sampler.sample(black_box(&rows[at % rows.len()])).expect("a usable row"));
+        }
+        start.elapsed()
+    };
+    run(8);
+    let batch = (Duration::from_millis(1).as_nanos() * 8 / run(8).as_nanos().max(1)).clamp(1, 500);
+    let batch = usize::try_from(batch).expect("clamped");
+    let mut times: Vec<f64> =
+        (0..101).map(|_| run(batch).as_secs_f64() * 1e6 / batch as f64).collect();
+    times.sort_by(f64::total_cmp);
+    times[times.len() / 2]
+}
+
+/// N(0, 3) by Box and Muller, from keyed randomness; a peaked row has 40 likely tokens.
+fn row(vocab_size: usize, seed: u64, peaked: bool) -> Vec<f32> {
+    #[expect(clippy::cast_possible_truncation, reason = "logits are f32; ids fit u32")]
+    #[expect(clippy::disallowed_methods, reason = "a benchmark's input is no contract")]
+    let normal = |at: usize| {
+        let words = block(Seed::new(seed), Counter::new(at as u32, Domain::Noise));
+        let uniform = |word: u32| (f64::from(word) + 0.5) / 4_294_967_296.0;
+        let radius = math::sqrt(-2.0 * math::ln(uniform(words[0])));
+        (3.0 * radius * (uniform(words[1]) * core::f64::consts::TAU).cos()) as f32
+    };
+    let mut row: Vec<f32> = (0..vocab_size).map(normal).collect();
+    if peaked {
+        for rank in 1..=40_u32 {
+            #[expect(clippy::cast_possible_truncation, reason = "logits are f32")]
+            let logit = (22.0 - 3.0 * math::ln(f64::from(rank))) as f32;
+            row[(rank as usize * 7_919) % vocab_size] = logit;
+        }
+    }
+    row
 }

@@ -8,7 +8,7 @@ use crate::rng::{Counter, Domain, Draw};
 use crate::simd::Level;
 use crate::stage::{Effect, Stage, Step};
 use crate::trace::{TraceStep, Tracer};
-use crate::{Error, History, Pipeline, Result, Seed, TokenId};
+use crate::{Error, History, Pipeline, Result, Seed, TokenId, math};
 
 /// Draws the tokens of one sequence.
 ///
@@ -124,14 +124,26 @@ impl Sampler {
     /// [`Error::VocabMismatch`] for a row of another length, [`Error::NotANumber`] for NaN or +∞ in it,
     /// [`Error::NothingLeft`] when every token is banned. The sampler is as it was.
     pub fn sample(&mut self, logits: &[f32]) -> Result<TokenId> {
+        Ok(self.sample_with_logprob(logits)?.0)
+    }
+
+    /// Chooses the next token like [`Sampler::sample`], and says how probable the choice was: its
+    /// logprob in the distribution it was drawn from, in nats; 0 when greedy.
+    ///
+    /// # Errors
+    ///
+    /// As [`Sampler::sample`].
+    pub fn sample_with_logprob(&mut self, logits: &[f32]) -> Result<(TokenId, f64)> {
         let coin = Coin { seed: self.seed, position: self.position() };
         let greedy = self.pipeline.is_greedy();
         let mut candidates = self.run(logits, &mut ())?;
         if greedy {
-            return Ok(candidates.first().token());
+            return Ok((candidates.first().token(), 0.0));
         }
         let draw = coin.draw(candidates.total());
-        Ok(candidates.pick(draw.r))
+        let token = candidates.pick(draw.r);
+        let p = candidates.weight(token) as f64 / draw.total as f64;
+        Ok((token, math::ln(p).min(0.0)))
     }
 
     /// Chooses the next token like [`Sampler::sample`], and accounts for it: the `depth` best tokens

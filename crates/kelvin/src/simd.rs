@@ -13,6 +13,7 @@
 )]
 
 use alloc::vec::Vec;
+use core::array::from_fn;
 
 use crate::TokenId;
 use crate::math::{EXP_POLYNOMIAL, LN_2_HIGH, LN_2_LOW, LOG2_E, ROUNDER};
@@ -179,16 +180,14 @@ impl Pass for Moments<'_> {
     #[inline(always)]
     fn run(self) -> (f64, f64) {
         let (mut sum, mut first) = ([0.0; 8], [0.0; 8]);
-        for chunk in self.logits.chunks(8) {
-            let mut lanes = [f32::NEG_INFINITY; 8];
-            lanes[..chunk.len()].copy_from_slice(chunk);
+        for_eights(self.logits, |lanes| {
             for lane in 0..8 {
                 let x = tempered(self.law, lanes[lane]);
                 let e = if lanes[lane] > f32::NEG_INFINITY { scaled_exp(x, 0) } else { 0.0 };
                 sum[lane] += e;
                 first[lane] += e * x;
             }
-        }
+        });
         (fold(sum), fold(first))
     }
 }
@@ -205,9 +204,7 @@ impl Pass for Spread<'_> {
     #[inline(always)]
     fn run(self) -> (f64, f64, f64) {
         let (mut count, mut sum, mut squares) = ([0.0; 8], [0.0; 8], [0.0; 8]);
-        for chunk in self.logits.chunks(8) {
-            let mut lanes = [f32::NEG_INFINITY; 8];
-            lanes[..chunk.len()].copy_from_slice(chunk);
+        for_eights(self.logits, |lanes| {
             for lane in 0..8 {
                 let live = lanes[lane] > f32::NEG_INFINITY;
                 let d = if live { f64::from(lanes[lane]) - self.origin } else { 0.0 };
@@ -215,8 +212,22 @@ impl Pass for Spread<'_> {
                 sum[lane] += d;
                 squares[lane] += d * d;
             }
-        }
+        });
         (fold(count), fold(sum), fold(squares))
+    }
+}
+
+/// Calls `visit` with eight logits at a time, the last ones filled up with −∞.
+#[inline(always)]
+fn for_eights(logits: &[f32], mut visit: impl FnMut(&[f32; 8])) {
+    let (eights, rest) = logits.as_chunks::<8>();
+    for eight in eights {
+        visit(eight);
+    }
+    if !rest.is_empty() {
+        let mut last = [f32::NEG_INFINITY; 8];
+        last[..rest.len()].copy_from_slice(rest);
+        visit(&last);
     }
 }
 
@@ -242,27 +253,31 @@ impl Pass for BlockMaxima<'_> {
     fn run(self) -> bool {
         let mut nan = [0_u32; 32];
         for (maximum, block) in self.maxima.iter_mut().zip(self.logits.chunks(BLOCK)) {
-            let mut lanes = [f32::NEG_INFINITY; 32];
-            let chunks = block.chunks_exact(32);
-            let rest = chunks.remainder();
+            let (chunks, rest) = block.as_chunks::<32>();
+            let mut last = [f32::NEG_INFINITY; 32];
+            last[..rest.len()].copy_from_slice(rest);
+            let mut lanes = last;
+            nan = from_fn(|lane| nan[lane] | u32::from(last[lane].is_nan()));
             for chunk in chunks {
-                for lane in 0..32 {
-                    let z = chunk[lane];
-                    lanes[lane] = if z > lanes[lane] { z } else { lanes[lane] };
-                    nan[lane] |= u32::from(z.is_nan());
+                // whole arrays, so that the lanes stay in registers
+                lanes = from_fn(
+                    |lane| if chunk[lane] > lanes[lane] { chunk[lane] } else { lanes[lane] },
+                );
+                nan = from_fn(|lane| nan[lane] | u32::from(chunk[lane].is_nan()));
+            }
+            for half in [16, 8, 4, 2, 1] {
+                for lane in 0..half {
+                    let other = lanes[lane + half];
+                    lanes[lane] = if other > lanes[lane] { other } else { lanes[lane] };
                 }
             }
-            for (lane, &z) in rest.iter().enumerate() {
-                lanes[lane] = if z > lanes[lane] { z } else { lanes[lane] };
-                nan[lane] |= u32::from(z.is_nan());
-            }
-            *maximum = lanes.into_iter().fold(f32::NEG_INFINITY, |a, b| if b > a { b } else { a });
+            *maximum = lanes[0];
         }
         nan.into_iter().any(|seen| seen != 0)
     }
 }
 
-/// Appends the tokens whose logit is at least `least`, in id order; −∞ is never taken.
+/// Appends the tokens whose logit is at least `least` (finite), in id order.
 pub(crate) struct Gather<'a> {
     pub(crate) first_id: TokenId,
     pub(crate) logits: &'a [f32],
@@ -276,21 +291,25 @@ impl Pass for Gather<'_> {
 
     #[inline(always)]
     fn run(self) {
-        let mut id = self.first_id;
-        for chunk in self.logits.chunks(16) {
-            let mut lanes = [f32::NEG_INFINITY; 16];
-            lanes[..chunk.len()].copy_from_slice(chunk);
+        let Self { first_id, logits, least, ids, found } = self;
+        let (chunks, rest) = logits.as_chunks::<16>();
+        let mut id = first_id;
+        for chunk in chunks {
             let mut hits = 0_u32;
-            for (lane, &z) in lanes.iter().enumerate() {
-                hits |= u32::from(z >= self.least && z > f32::NEG_INFINITY) << lane;
+            for (lane, &z) in chunk.iter().enumerate() {
+                hits |= u32::from(z >= least) << lane;
             }
             while hits != 0 {
                 let lane = hits.trailing_zeros();
-                self.ids.push(id + lane);
-                self.found.push(lanes[lane as usize]);
+                ids.push(id + lane);
+                found.push(chunk[lane as usize]);
                 hits &= hits - 1;
             }
             id += 16;
+        }
+        for (id, &z) in (id..).zip(rest).filter(|&(_, &z)| z >= least) {
+            ids.push(id);
+            found.push(z);
         }
     }
 }

@@ -1,1 +1,15 @@
-//! tests
+//! Integration tests of `kelvin-lm`.
+
+mod batch;
+mod counting;
+mod determinism;
+mod detok;
+mod forward;
+mod gguf;
+mod golden;
+mod kernel;
+mod model;
+mod real;
+mod reference;
+mod tiny;
+mod tokenizer;

@@ -405,17 +405,19 @@ impl<'a> Candidates<'a> {
         if p == Decimal::ONE {
             return;
         }
-        let needed = p.ceil_of(self.total()).max(1);
+        let total = self.total();
+        let needed = p.ceil_of(total).max(1);
         if !self.is_compact {
-            self.gather_mass(needed);
+            self.gather_mass(needed, total);
         }
         self.rank_compact();
         let last = reach(self.ranks, needed);
         self.keep_through(last);
     }
 
-    /// Gathers a prefix of the total order that holds at least the mass `needed`, and little more.
-    fn gather_mass(&mut self, needed: u64) {
+    /// Gathers a prefix of the total order that holds at least `needed` of the mass `total`, and little
+    /// more.
+    fn gather_mass(&mut self, needed: u64, total: u64) {
         let law = self.law();
         let exact = 3.0; // nats below the maximum that are looked at one by one
         let gather_to = |this: &mut Self, depth: f64| {
@@ -428,15 +430,16 @@ impl<'a> Candidates<'a> {
         if top >= needed {
             return;
         }
-        let mut depth = self.estimate_depth(law, exact, needed - top);
+        let missing = (needed - top) as f64 / (total - top) as f64;
+        let mut depth = self.estimate_depth(law, exact, missing);
         while gather_to(self, depth) < needed {
             depth *= 1.25; // past 50 nats no weight is left, so this ends
         }
     }
 
-    /// How many nats below the maximum the mass `needed`, counted from `start` nats on, is reached:
-    /// an estimate from a sample of the blocks.
-    fn estimate_depth(&mut self, law: Law, start: f64, needed: u64) -> f64 {
+    /// How many nats below the maximum the part `share` of the mass that lies more than `start` nats
+    /// below it is reached: an estimate from a sample of the blocks.
+    fn estimate_depth(&mut self, law: Law, start: f64, share: f64) -> f64 {
         const BINS: usize = 256;
         const BINS_PER_NAT: f64 = 4.0;
         let mut bins = [0.0; BINS];
@@ -458,7 +461,7 @@ impl<'a> Candidates<'a> {
                 }
             }
         });
-        let wanted = needed as f64 / stride as f64;
+        let wanted = share * bins.iter().sum::<f64>();
         let mut mass = 0.0;
         let bin = bins.iter().position(|&weight| {
             mass += weight;
@@ -615,6 +618,12 @@ impl<'a> Candidates<'a> {
             }
         });
         token.expect("a block's mass is the sum of its weights")
+    }
+
+    /// The weight of a token that is left.
+    pub(crate) fn weight(&mut self, token: TokenId) -> u64 {
+        let (law, logit) = (self.law(), self.logit(token));
+        self.level.run(Mass { law, logits: &[logit] })
     }
 
     /// Calls `visit` for every token left, with id, logit and weight, in id order.

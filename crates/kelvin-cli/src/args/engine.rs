@@ -1,0 +1,32 @@
+//! The flags that say which model runs, and on what.
+
+use clap::{Arg, value_parser};
+
+const MODEL: &str = "Model";
+
+/// Model, threads, activations, instruction set.
+pub(crate) fn args() -> [Arg; 4] {
+    [
+        Arg::new("model")
+            .short('m')
+            .long("model")
+            .value_name("MODEL")
+            .help("A .gguf file, or the name of a model in the cache folder"),
+        Arg::new("threads")
+            .long("threads")
+            .value_name("N")
+            .value_parser(value_parser!(u16).range(1..))
+            .help("Threads; the result is the same with any number [default: one for each core]"),
+        Arg::new("activations")
+            .long("activations")
+            .value_name("TYPE")
+            .value_parser(["int8", "f32"])
+            .help("Activations that meet block-quantised weights [default: int8]"),
+        Arg::new("simd")
+            .long("simd")
+            .value_name("LEVEL")
+            .value_parser(["scalar", "avx2", "avx512"])
+            .help("Instruction set; the result is the same with any [default: the widest here]"),
+    ]
+    .map(|arg| arg.help_heading(MODEL))
+}

@@ -1,0 +1,290 @@
+//! The command line: its commands and flags, built from the registry of stages.
+
+pub(crate) mod engine;
+pub(crate) mod policy;
+pub(crate) mod randomness;
+
+use clap::builder::{PossibleValuesParser, Styles};
+use clap::{Arg, ArgAction, Command, value_parser};
+
+use crate::term::theme;
+
+/// The heading of the flags about what is shown.
+const OUTPUT: &str = "Output";
+
+/// The whole command line.
+pub(crate) fn command() -> Command {
+    Command::new("kelvin")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about(
+            "Decode language models: fast, the same to the last bit every time, and in full view",
+        )
+        .after_help("Start here: kelvin next --example paris --temperature 0.7 --top-p 0.9")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .disable_help_subcommand(true)
+        .max_term_width(100)
+        .styles(styles())
+        .arg(color().global(true))
+        .arg(quiet().global(true))
+        .subcommands([generate(), next(), tour(), models()])
+        .subcommands([stages(), presets(), examples(), doctor(), bench(), completions()])
+}
+
+fn styles() -> Styles {
+    Styles::styled()
+        .header(theme::NAME)
+        .usage(theme::NAME)
+        .literal(theme::FINAL)
+        .placeholder(theme::PLAIN)
+}
+
+fn generate() -> Command {
+    Command::new("generate")
+        .about("Continue prompts with a model, streaming the text")
+        .long_about(
+            "Continue prompts with a model.\n\nThe text streams to stdout as it is decoded; the header \
+             (model, seed, each setting with its origin), the footer (tokens per second, nats per \
+             token) and warnings go to stderr. Ctrl-C keeps what exists.",
+        )
+        .arg(prompts("Text to continue; several prompts run in one batch"))
+        .args(engine::args())
+        .args(policy::args())
+        .args(randomness::args())
+        .args(length())
+        .args([show_special(), echo(), raw_text()])
+        .args([show().help("List the tokens, each with N candidates"), json()])
+}
+
+fn next() -> Command {
+    Command::new("next")
+        .about("Show the next token's distribution, and what each stage did to it")
+        .long_about(
+            "Show the next token's distribution: what the model said, what each stage of the policy \
+             removed, and what is drawn from.\n\nThe logits come from a model and a prompt, from a \
+             file (--logits), or from a built-in example (--example).",
+        )
+        .arg(
+            Arg::new("prompt")
+                .help("Text whose next token is asked for")
+                .conflicts_with_all(["logits", "example"])
+                .required_unless_present_any(["logits", "example"]),
+        )
+        .arg(
+            Arg::new("logits")
+                .long("logits")
+                .value_name("FILE")
+                .help("JSON file with logits or probabilities, - for stdin")
+                .long_help(
+                    "JSON file, - for stdin: [1.5, null, …] or {\"tokens\": […], \"logits\": […]}; \
+                     null or \"-inf\" bans a token. \"probs\" in place of \"logits\" takes \
+                     probabilities; a sum below 1 is shown as other and never drawn.",
+                )
+                .conflicts_with("example"),
+        )
+        .arg(
+            Arg::new("example")
+                .long("example")
+                .value_name("NAME")
+                .help("Built-in logits; `kelvin examples` lists them"),
+        )
+        .args(engine::args().map(|arg| match arg.get_id().as_str() {
+            "simd" => arg,
+            _ => arg.conflicts_with_all(["logits", "example"]),
+        }))
+        .args(policy::args())
+        .args(randomness::args())
+        .args([show(), draws(), bits(), raw_text().conflicts_with_all(["logits", "example"]), json()])
+}
+
+fn tour() -> Command {
+    Command::new("tour")
+        .about("Run six classic experiments on one prompt, from greedy to nucleus sampling")
+        .arg(
+            Arg::new("prompt")
+                .help("Text to continue")
+                .default_value("Racconta una breve storia su un gatto magico."),
+        )
+        .args(engine::args())
+        .args(randomness::args())
+        .args([max_new_tokens().default_value("300"), raw_text(), json()])
+}
+
+fn models() -> Command {
+    let model = Arg::new("model").value_name("FILE|ALIAS").required(true);
+    Command::new("models")
+        .about("List the models on this machine, or look inside one")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand(Command::new("ls").about("List the models in the cache folder").arg(json()))
+        .subcommand(
+            Command::new("inspect")
+                .about("Show a model's architecture, tensors, metadata and memory needs")
+                .arg(model.help("A .gguf file, or the name of a model in the cache folder"))
+                .arg(json()),
+        )
+}
+
+fn stages() -> Command {
+    lookup("stages", "List what a pipeline is made of, or explain one stage", "stage")
+}
+
+fn presets() -> Command {
+    lookup("presets", "List the named temperature and top-p settings", "preset")
+}
+
+fn examples() -> Command {
+    lookup("examples", "List the built-in logits, or print one as --logits reads it", "example")
+}
+
+fn lookup(name: &'static str, about: &'static str, what: &'static str) -> Command {
+    let help = format!("One {what}, in detail");
+    Command::new(name).about(about).arg(Arg::new("name").value_name("NAME").help(help)).arg(json())
+}
+
+fn doctor() -> Command {
+    Command::new("doctor")
+        .about("Say what runs here and why: processor, numerics, threads, models")
+        .arg(json())
+}
+
+fn bench() -> Command {
+    Command::new("bench")
+        .about("Measure a model's prefill and decode speed beside the memory's bandwidth")
+        .args(engine::args())
+        .arg(json())
+}
+
+fn completions() -> Command {
+    let shells = PossibleValuesParser::new(["bash", "elvish", "fish", "powershell", "zsh"]);
+    Command::new("completions")
+        .about("Print completions for a shell")
+        .after_help(
+            "bash: kelvin completions bash > ~/.local/share/bash-completion/completions/kelvin",
+        )
+        .arg(Arg::new("shell").required(true).value_parser(shells))
+}
+
+fn prompts(help: &'static str) -> Arg {
+    Arg::new("prompt").num_args(1..).required(true).help(help)
+}
+
+fn length() -> [Arg; 3] {
+    [
+        max_new_tokens().help("Most tokens to draw [default: 256, fewer where the context ends]"),
+        Arg::new("n")
+            .short('n')
+            .long("num-return-sequences")
+            .value_name("N")
+            .default_value("1")
+            .value_parser(value_parser!(u32).range(1..=1024))
+            .help("Independent samples of each prompt"),
+        Arg::new("stop")
+            .long("stop")
+            .value_name("TEXT")
+            .action(ArgAction::Append)
+            .help("End where this text appears, and leave it out; may be repeated"),
+    ]
+}
+
+fn max_new_tokens() -> Arg {
+    Arg::new("max-new-tokens")
+        .long("max-new-tokens")
+        .visible_alias("max-tokens")
+        .alias("n-predict")
+        .value_name("N")
+        .value_parser(value_parser!(u32).range(1..))
+        .help("Most tokens to draw")
+}
+
+fn show_special() -> Arg {
+    let help = "Show control tokens in the text";
+    Arg::new("show-special").long("show-special").action(ArgAction::SetTrue).help(help)
+}
+
+fn echo() -> Arg {
+    let help = "Begin the text with the prompt";
+    Arg::new("echo").long("echo").action(ArgAction::SetTrue).help(help)
+}
+
+fn raw_text() -> Arg {
+    Arg::new("parse-special")
+        .long("parse-special")
+        .action(ArgAction::SetTrue)
+        .help("Read control tokens spelled out in the prompt, such as <|im_start|>")
+}
+
+fn show() -> Arg {
+    Arg::new("show")
+        .long("show")
+        .value_name("N")
+        .value_parser(value_parser!(u32))
+        .help_heading(OUTPUT)
+        .help("Rows shown [default: 20; in JSON 64 for a model, all for --logits]")
+}
+
+fn draws() -> Arg {
+    Arg::new("draws")
+        .long("draws")
+        .value_name("N")
+        .default_value("0")
+        .hide_default_value(true)
+        .value_parser(value_parser!(u32).range(0..=100_000_000))
+        .help_heading(OUTPUT)
+        .help("Draw N times and count")
+}
+
+fn bits() -> Arg {
+    Arg::new("bits")
+        .long("bits")
+        .action(ArgAction::SetTrue)
+        .help_heading(OUTPUT)
+        .help("Entropies in bits instead of nats, on the terminal")
+}
+
+fn json() -> Arg {
+    Arg::new("json").long("json").action(ArgAction::SetTrue).help_heading(OUTPUT).help("Print JSON")
+}
+
+fn color() -> Arg {
+    Arg::new("color")
+        .long("color")
+        .value_name("WHEN")
+        .value_parser(["auto", "always", "never"])
+        .default_value("auto")
+        .hide_default_value(true)
+        .help_heading(OUTPUT)
+        .help("Colour; auto looks at the terminal, NO_COLOR and CLICOLOR_FORCE")
+}
+
+fn quiet() -> Arg {
+    Arg::new("quiet")
+        .short('q')
+        .long("quiet")
+        .action(ArgAction::SetTrue)
+        .help_heading(OUTPUT)
+        .help("No talk on stderr; errors and warnings still")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn every_parameter_of_every_stage_has_a_flag() {
+        let next = next();
+        let has = |name: &str| next.get_arguments().any(|arg| arg.get_long() == Some(name));
+        for info in kelvin::stage::ALL {
+            assert!(has(info.name), "{}", info.name);
+            for param in &info.params[1..] {
+                let flag = format!("{}-{}", info.name, param.name);
+                assert!(has(&flag), "{flag}");
+            }
+        }
+    }
+}

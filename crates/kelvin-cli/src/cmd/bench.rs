@@ -1,0 +1,157 @@
+//! `kelvin bench`: how fast a model runs here, beside what the memory allows.
+
+use std::time::Instant;
+
+use anyhow::Result;
+use clap::ArgMatches;
+use kelvin_lm::kernel::bandwidth_probe;
+use kelvin_lm::{Model, Session, TokenId};
+use serde_json::{Value, json};
+
+use crate::console::Console;
+use crate::exit::Code;
+use crate::load::{self, Loaded};
+use crate::term::number::bytes;
+use crate::term::table::{Align, Table};
+
+/// Rounds; in each, the probe, a prefill and a decode take turns, so that a disturbance meets all.
+const ROUNDS: usize = 5;
+/// Tokens of a prompt.
+const PREFILL: usize = 256;
+/// Tokens decoded one by one after it.
+const DECODE: usize = 32;
+
+/// Runs the command.
+pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Code> {
+    let (gguf, card) = load::open(matches, console)?;
+    let loaded = load::assemble(&gguf, card, load::engine_options(matches)?)?;
+    drop(gguf); // a copy of all weights
+    let mut facts = loaded.facts();
+    facts.push(format!("{} threads", loaded.model.engine().threads()));
+    facts.push(loaded.model.engine().level().name().to_owned());
+    console.talk(&format!("{}\n", facts.join(" · ")))?;
+    let figures = Figures::take(&loaded.model)?;
+    if matches.get_flag("json") {
+        console.json(&figures.json(&loaded))?;
+    } else {
+        figures.table().write(console.out)?;
+    }
+    Ok(Code::Done)
+}
+
+/// The middle of several measurements, and how far they spread.
+#[derive(Debug, Clone, Copy)]
+struct Spread {
+    median: f64,
+    least: f64,
+    most: f64,
+}
+
+impl Spread {
+    fn of(mut values: Vec<f64>) -> Self {
+        values.sort_by(f64::total_cmp);
+        let last = values.len() - 1;
+        Self { median: values[last / 2], least: values[0], most: values[last] }
+    }
+
+    fn json(self) -> Value {
+        json!({"median": self.median, "min": self.least, "max": self.most})
+    }
+}
+
+/// What was measured.
+struct Figures {
+    prefill: Spread,
+    decode: Spread,
+    /// Bytes per second.
+    bandwidth: Spread,
+    bytes_per_token: usize,
+    n_prefill: usize,
+    n_decode: usize,
+}
+
+impl Figures {
+    fn take(model: &Model) -> Result<Self> {
+        let max_seq = model.config().max_seq;
+        let n_decode = DECODE.min(max_seq / 2);
+        let n_prefill = PREFILL.min(max_seq - n_decode);
+        let ids = tokens(model, n_prefill + n_decode);
+        let (mut prefill, mut decode, mut bandwidth) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..ROUNDS {
+            bandwidth.push(bandwidth_probe(model.engine()));
+            let mut session = Session::new(model);
+            let start = Instant::now();
+            session.feed(&ids[..n_prefill])?;
+            prefill.push(n_prefill as f64 / start.elapsed().as_secs_f64());
+            let start = Instant::now();
+            for id in &ids[n_prefill..] {
+                session.feed(&[*id])?;
+            }
+            decode.push(n_decode as f64 / start.elapsed().as_secs_f64());
+        }
+        Ok(Self {
+            prefill: Spread::of(prefill),
+            decode: Spread::of(decode),
+            bandwidth: Spread::of(bandwidth),
+            bytes_per_token: model.bytes_per_token(),
+            n_prefill,
+            n_decode,
+        })
+    }
+
+    /// The share of the memory's bandwidth that reading the weights takes while decoding.
+    fn share(&self) -> f64 {
+        self.decode.median * self.bytes_per_token as f64 / self.bandwidth.median
+    }
+
+    fn table(&self) -> Table {
+        let mut table = Table::new(&[
+            ("", Align::Left),
+            ("median", Align::Right),
+            ("min – max", Align::Right),
+            ("", Align::Left),
+        ]);
+        let speed = |spread: Spread| {
+            let range = format!("{:.1} – {:.1}", spread.least, spread.most);
+            (format!("{:.1}", spread.median), range)
+        };
+        let (median, range) = speed(self.prefill);
+        let unit = format!("tokens per second, {} at once", self.n_prefill);
+        table.row(["prefill".into(), median, range, unit]);
+        let (median, range) = speed(self.decode);
+        let unit = format!("tokens per second, {} one by one", self.n_decode);
+        table.row(["decode".into(), median, range, unit]);
+        let Spread { median, least, most } = self.bandwidth;
+        let [median, least, most] = [median, least, most].map(|bytes| bytes / 1e9);
+        let range = format!("{least:.1} – {most:.1}");
+        table.row(["memory".into(), format!("{median:.1}"), range, "GB/s read by a probe".into()]);
+        let read = bytes(self.bytes_per_token as u64);
+        table.row(["weights".into(), read, String::new(), "read for each token".into()]);
+        let share = format!("{:.0}%", 100.0 * self.share());
+        let what = "of the probe's bandwidth, while decoding";
+        table.row(["share".into(), share, String::new(), what.into()]);
+        table
+    }
+
+    fn json(&self, loaded: &Loaded) -> Value {
+        json!({
+            "model": loaded.json(),
+            "rounds": ROUNDS,
+            "prefill_tokens": self.n_prefill,
+            "decode_tokens": self.n_decode,
+            "prefill_tokens_per_second": self.prefill.json(),
+            "decode_tokens_per_second": self.decode.json(),
+            "bytes_per_token": self.bytes_per_token,
+            "probe_bytes_per_second": self.bandwidth.json(),
+            "bandwidth_share": self.share(),
+        })
+    }
+}
+
+/// Tokens from all over the vocabulary, the same in each run.
+fn tokens(model: &Model, n: usize) -> Vec<TokenId> {
+    let vocab_size = model.config().vocab_size as u64;
+    #[expect(clippy::cast_possible_truncation, reason = "below the size of a vocabulary")]
+    let token = |at: u64| (at * 7919 % vocab_size) as TokenId;
+    (0..n as u64).map(token).collect()
+}

@@ -1,0 +1,227 @@
+//! `kelvin generate`: prompts to text, streamed.
+
+use anyhow::Result;
+use clap::ArgMatches;
+use kelvin::{Sampler, Seed, TokenId};
+use kelvin_lm::generate::{Batch, Detok, Request};
+use kelvin_lm::tokenizer::{ShowSpecial, SpecialTokens};
+use serde_json::json;
+
+use crate::args::policy;
+use crate::args::randomness::Randomness;
+use crate::console::Console;
+use crate::exit::{Code, Failure};
+use crate::load::{self, Loaded};
+use crate::playback::{self, InOrder, JsonLines, Opening, Totals, View, Watched, play};
+use crate::settings::{self, Policy, UNTOUCHED};
+use crate::term::number::{count, counted};
+
+/// Tokens drawn where nobody says how many.
+const MAX_NEW_TOKENS: usize = 256;
+
+/// Runs the command.
+pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Code> {
+    let (loaded, policy) = load::with_policy(matches, console)?;
+    if policy.is_untouched() {
+        console.hint(UNTOUCHED)?;
+    }
+    let randomness = Randomness::from_matches(matches);
+    let job = Job::from_matches(matches, &loaded, randomness)?;
+    let mut batch = job.batch(&loaded, &policy)?;
+    introduce(&job, &loaded, &policy, randomness, console)?;
+    playback::listen_for_interrupts()?;
+    let openings = job.openings(&loaded, &policy);
+    let totals = if matches.get_flag("json") {
+        play(&mut batch, &mut JsonLines::new(console, &loaded.tokenizer, job.show, openings)?)?
+    } else {
+        let view = if job.show > 0 { View::Candidates(job.show) } else { View::Text };
+        play(&mut batch, &mut InOrder::new(console, &loaded.tokenizer, view, &openings)?)?
+    };
+    console.talk(&footer(&totals))?;
+    Ok(code(&totals))
+}
+
+/// What is to be generated.
+struct Job {
+    prompts: Vec<Prompt>,
+    history: Vec<TokenId>,
+    n_samples: u32,
+    detok: Detok,
+    max_new_tokens: usize,
+    special: ShowSpecial,
+    echo: bool,
+    /// Candidates shown for each token.
+    show: usize,
+    /// Whether each token is accounted for.
+    traced: bool,
+}
+
+struct Prompt {
+    text: String,
+    ids: Vec<TokenId>,
+    seed: Seed,
+}
+
+impl Job {
+    fn from_matches(matches: &ArgMatches, loaded: &Loaded, randomness: Randomness) -> Result<Self> {
+        let history = policy::history(matches);
+        let special = load::special_tokens(matches);
+        let texts = matches.get_many::<String>("prompt").expect("a prompt is required");
+        let prompts = texts.map(|text| Prompt::new(text, loaded, special, randomness));
+        let prompts = prompts.collect::<Result<Vec<_>>>()?;
+        let asked = matches.get_one::<u32>("max-new-tokens").map(|&n| n as usize);
+        let max_seq = loaded.model.config().max_seq;
+        for prompt in &prompts {
+            check_context(prompt.ids.len() + history.len(), asked, max_seq)?;
+        }
+        let stops = matches.get_many::<String>("stop").map(|stops| stops.cloned().collect());
+        let show = matches.get_flag("show-special");
+        let shown = matches.get_one::<u32>("show").map_or(0, |&n| n as usize);
+        Ok(Self {
+            prompts,
+            history,
+            n_samples: matches.get_one("n").copied().unwrap_or(1),
+            detok: Detok::new(stops.unwrap_or_default())?,
+            max_new_tokens: asked.unwrap_or(MAX_NEW_TOKENS),
+            special: if show { ShowSpecial::Show } else { ShowSpecial::Hide },
+            echo: matches.get_flag("echo"),
+            show: shown,
+            traced: shown > 0 || matches.get_flag("json"),
+        })
+    }
+
+    /// The batch with a sequence for each sample of each prompt, in their order.
+    fn batch<'m>(&self, loaded: &'m Loaded, policy: &Policy) -> Result<Batch<'m, Watched>> {
+        let mut batch = Batch::new(&loaded.model, &loaded.tokenizer).show_special(self.special);
+        for prompt in &self.prompts {
+            let vocab_size = loaded.model.config().vocab_size;
+            let sampler = Sampler::new(policy.pipeline.clone(), vocab_size)?;
+            let mut sampler = sampler.with_seed(prompt.seed).with_prompt(&prompt.ids)?;
+            self.history.iter().try_for_each(|&token| sampler.accept(token))?;
+            let depth = self.traced.then(|| self.show.max(1));
+            batch.join(Request {
+                prompt: [&prompt.ids[..], &self.history].concat(),
+                choosers: (0..self.n_samples)
+                    .map(|choice| Watched::new(sampler.fork(choice), depth))
+                    .collect(),
+                detok: self.detok.clone(),
+                max_new_tokens: self.max_new_tokens,
+            })?;
+        }
+        Ok(batch)
+    }
+
+    fn openings(&self, loaded: &Loaded, policy: &Policy) -> Vec<Opening> {
+        let samples = |at: usize| (0..self.n_samples).map(move |choice| (at, choice));
+        let all = (0..self.prompts.len()).flat_map(samples);
+        all.map(|(at, choice)| self.opening(at, choice, loaded, policy)).collect()
+    }
+
+    fn opening(&self, at: usize, choice: u32, loaded: &Loaded, policy: &Policy) -> Opening {
+        let Prompt { text, ids, seed } = &self.prompts[at];
+        let echo =
+            if self.echo { loaded.tokenizer.text_bytes(ids, self.special) } else { Vec::new() };
+        Opening {
+            label: self.label(at, choice),
+            prompt: at,
+            sample: choice as usize,
+            prompt_ids: ids.clone(),
+            echo: String::from_utf8_lossy(&echo).into_owned(),
+            facts: json!({
+                "schema": "kelvin.trace/1",
+                "kelvin": env!("CARGO_PKG_VERSION"),
+                "model": loaded.json(),
+                "dialect": "native",
+                "pipeline": policy.pipeline.to_string(),
+                "settings": crate::json::settings(&policy.settings),
+                "seed": seed.seed,
+                "stream": seed.stream,
+                "max_new_tokens": self.max_new_tokens,
+                "history": self.history,
+                "text": text,
+            }),
+        }
+    }
+
+    /// `prompt 2 of 3 · sample 1 of 4`, as far as there are several.
+    fn label(&self, at: usize, choice: u32) -> String {
+        let place = |what: &str, at: usize, n: usize| {
+            (n > 1).then(|| format!("{what} {} of {}", count(at + 1), count(n)))
+        };
+        let prompt = place("prompt", at, self.prompts.len());
+        let sample = place("sample", choice as usize, self.n_samples as usize);
+        prompt.into_iter().chain(sample).collect::<Vec<_>>().join(" · ")
+    }
+}
+
+impl Prompt {
+    fn new(
+        text: &str,
+        loaded: &Loaded,
+        special: SpecialTokens,
+        randomness: Randomness,
+    ) -> Result<Self> {
+        let ids = loaded.encode(text, special)?;
+        let seed = randomness.for_prompt(&ids);
+        Ok(Self { text: text.to_owned(), ids, seed })
+    }
+}
+
+/// An error unless the prompt, and what is asked for beyond it, fit the context.
+fn check_context(n_prompt: usize, asked: Option<usize>, max_seq: usize) -> Result<(), Failure> {
+    let context = format!("the model's context of {}", count(max_seq));
+    let prompt = counted(n_prompt, "token");
+    if n_prompt > max_seq {
+        let failure = Failure::typed(format!("the prompt has {prompt}, more than {context}"));
+        return Err(failure.hint("shorten the prompt"));
+    }
+    let Some(asked) = asked.filter(|asked| n_prompt + asked > max_seq) else { return Ok(()) };
+    let sum = count(n_prompt + asked);
+    Err(Failure::typed(format!(
+        "a prompt of {prompt} and --max-new-tokens {asked} make {sum}, more than {context}"
+    ))
+    .hint(format!("--max-new-tokens {} fits", max_seq - n_prompt)))
+}
+
+/// What runs, before it runs: the model, the seed, each setting with its origin.
+fn introduce(
+    job: &Job,
+    loaded: &Loaded,
+    policy: &Policy,
+    randomness: Randomness,
+    console: &mut Console<'_>,
+) -> Result<()> {
+    let n_tokens = job.prompts.iter().map(|prompt| prompt.ids.len()).sum();
+    let mut facts = loaded.facts();
+    facts.push(counted(n_tokens, "prompt token"));
+    facts.push("dialect native".to_owned());
+    facts.push(format!("seed {}", randomness.shown()));
+    console.talk(&facts.join(" · "))?;
+    let settings = settings::origins(&policy.settings, |setting| &setting.shown);
+    Ok(console.talk(&settings.join(" · "))?)
+}
+
+/// What it came to: tokens, their speed, the time to the first, their surprisal, why it ended.
+pub(super) fn footer(totals: &Totals) -> String {
+    let mut parts = vec![counted(totals.n_tokens, "token")];
+    parts.extend(totals.tokens_per_second().map(|speed| format!("{speed:.1} tok/s")));
+    parts.push(format!("first token {:.0} ms", totals.first_token.as_secs_f64() * 1e3));
+    if totals.n_tokens > 0 {
+        parts.push(format!("{:.2} nats/token", totals.nats / totals.n_tokens as f64));
+    }
+    let ends = totals.finishes.iter().map(|(finish, n)| match n {
+        1 => finish.name().to_owned(),
+        n => format!("{n} {}", finish.name()),
+    });
+    parts.push(ends.collect::<Vec<_>>().join(", "));
+    parts.join(" · ")
+}
+
+/// The exit code of a run that came to this.
+pub(super) fn code(totals: &Totals) -> Code {
+    match totals {
+        totals if totals.is_interrupted() => Code::Interrupted,
+        totals if totals.n_failed > 0 => Code::Failed,
+        _ => Code::Done,
+    }
+}

@@ -1,0 +1,12 @@
+//! The commands, one file each: read the flags, call the library, write the answer.
+
+pub(crate) mod bench;
+pub(crate) mod completions;
+pub(crate) mod doctor;
+pub(crate) mod examples;
+pub(crate) mod generate;
+pub(crate) mod models;
+pub(crate) mod next;
+pub(crate) mod presets;
+pub(crate) mod stages;
+pub(crate) mod tour;

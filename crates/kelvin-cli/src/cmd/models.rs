@@ -1,0 +1,217 @@
+//! `kelvin models`: what there is, and what is inside.
+
+use std::io::{self, Write};
+
+use anyhow::Result;
+use clap::ArgMatches;
+use kelvin_lm::Config;
+use kelvin_lm::dtype::Dtype;
+use kelvin_lm::format::gguf::Gguf;
+use serde_json::{Map, Value, json};
+
+use crate::console::Console;
+use crate::exit::Code;
+use crate::load::{self, Card, n_elements};
+use crate::models::{self, Entry};
+use crate::term::number::{bytes, count, parameters};
+use crate::term::table::{Align, Table};
+use crate::term::{text, theme};
+
+/// Columns of a fact's name and the gap behind it.
+const LABEL: usize = 14;
+
+/// Runs the command.
+pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Code> {
+    match matches.subcommand().expect("a subcommand is required") {
+        ("ls", matches) => ls(matches, console)?,
+        (_, matches) => inspect(matches, console)?,
+    }
+    Ok(Code::Done)
+}
+
+fn ls(matches: &ArgMatches, console: &mut Console<'_>) -> Result<()> {
+    let entries = models::list(&console.models);
+    if matches.get_flag("json") {
+        let object = |entry: &Entry| {
+            json!({
+                "name": entry.name,
+                "path": entry.path.to_string_lossy(),
+                "bytes": entry.n_bytes,
+                "format": entry.format,
+            })
+        };
+        return Ok(console.json(&entries.iter().map(object).collect())?);
+    }
+    let folder = console.models.display().to_string();
+    if entries.is_empty() {
+        console.talk(&format!("no .gguf file in {folder}; scripts/get-models brings two"))?;
+        return Ok(());
+    }
+    let mut table = Table::new(&[
+        ("model", Align::Left),
+        ("size", Align::Right),
+        ("format", Align::Left),
+        ("file", Align::Left),
+    ]);
+    for Entry { name, path, n_bytes, format } in entries {
+        let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let format = format.unwrap_or_else(|| "not a model".to_owned());
+        table.row([name, bytes(n_bytes), format, file]);
+    }
+    table.write(console.out)?;
+    Ok(console.talk(&format!("\nin {folder}; kelvin models inspect NAME looks inside"))?)
+}
+
+fn inspect(matches: &ArgMatches, console: &mut Console<'_>) -> Result<()> {
+    let (gguf, card) = load::open(matches, console)?;
+    let config = Config::from_gguf(&gguf);
+    let types = types(&gguf);
+    if matches.get_flag("json") {
+        return Ok(console.json(&object(&gguf, &card, config.as_ref().ok(), &types))?);
+    }
+    let width = console.width;
+    let out = &mut *console.out;
+    let name = theme::NAME;
+    writeln!(out, "{name}{}{name:#}  {}\n", card.name, card.path.display())?;
+    let mut table = Table::new(&[("", Align::Left), ("", Align::Left)]);
+    let format = format!("GGUF {}, {}, {}", gguf.version(), card.dtype, bytes(gguf.n_bytes()));
+    let n_params = count(usize::try_from(card.n_params).unwrap_or(usize::MAX));
+    let n_params = format!("{} ({n_params})", parameters(card.n_params));
+    let facts = [("format", format), ("parameters", n_params)];
+    let architecture = match &config {
+        Ok(config) => architecture(config, &types),
+        Err(error) => vec![("runs here", format!("no: {error}"))],
+    };
+    for (name, value) in facts.into_iter().chain(architecture) {
+        for (at, line) in text::wrap(&value, width.saturating_sub(LABEL)).into_iter().enumerate() {
+            table.row([if at == 0 { name.into() } else { String::new() }, line]);
+        }
+    }
+    table.write(out)?;
+    writeln!(out)?;
+    tensors(&types, out)?;
+    writeln!(out)?;
+    metadata(&gguf, width, out)?;
+    Ok(())
+}
+
+/// Tensors of one type.
+struct Held {
+    dtype: Dtype,
+    n_tensors: usize,
+    n_params: u64,
+    n_bytes: u64,
+}
+
+/// What the file holds, by type, the largest part first.
+fn types(gguf: &Gguf) -> Vec<Held> {
+    let held = |dtype: Dtype| {
+        let mut held = Held { dtype, n_tensors: 0, n_params: 0, n_bytes: 0 };
+        for tensor in gguf.tensors().filter(|tensor| tensor.dtype() == dtype) {
+            held.n_tensors += 1;
+            held.n_params += n_elements(tensor.shape());
+            held.n_bytes += tensor.bytes().len() as u64;
+        }
+        held
+    };
+    let mut types: Vec<Held> = Dtype::ALL.into_iter().map(held).collect();
+    types.retain(|held| held.n_tensors > 0);
+    types.sort_by_key(|held| std::cmp::Reverse(held.n_bytes));
+    types
+}
+
+fn architecture(config: &Config, types: &[Held]) -> Vec<(&'static str, String)> {
+    let Config { n_layers, d_model, n_heads, n_kv_heads, head_dim, d_ff, .. } = config;
+    let heads = format!("{n_heads} heads of {head_dim}, {n_kv_heads} for keys and values");
+    let window = config.window.map_or_else(String::new, |window| {
+        format!(", a window of {} in all layers but every {}th", count(window.size), window.every)
+    });
+    let head = if config.tied_head { "tied to the embedding" } else { "of its own" };
+    let weights: u64 = types.iter().map(|held| held.n_bytes).sum();
+    let (per_position, full) = cache_bytes(config);
+    let memory = format!(
+        "{} of weights, {} for each token, {} for a full context",
+        bytes(weights),
+        bytes(per_position),
+        bytes(full)
+    );
+    vec![
+        ("architecture", config.architecture.name().to_owned()),
+        ("layers", format!("{n_layers}, {d_model} wide, {d_ff} inside the feed-forward block")),
+        ("attention", format!("{heads}{window}")),
+        ("vocabulary", format!("{} tokens, output head {head}", count(config.vocab_size))),
+        ("context", format!("{} tokens", count(config.max_seq))),
+        ("memory", memory),
+    ]
+}
+
+/// Bytes of keys and values: of one position, and of a full context.
+fn cache_bytes(config: &Config) -> (u64, u64) {
+    let numbers = 2 * config.n_layers * config.d_kv();
+    let per_position = (numbers * size_of::<f32>()) as u64;
+    (per_position, per_position * config.max_seq as u64)
+}
+
+fn tensors(types: &[Held], out: &mut dyn Write) -> io::Result<()> {
+    let mut table = Table::new(&[
+        ("type", Align::Left),
+        ("tensors", Align::Right),
+        ("parameters", Align::Right),
+        ("size", Align::Right),
+    ]);
+    for Held { dtype, n_tensors, n_params, n_bytes } in types {
+        table.row([dtype.to_string(), count(*n_tensors), parameters(*n_params), bytes(*n_bytes)]);
+    }
+    table.write(out)
+}
+
+fn metadata(gguf: &Gguf, width: usize, out: &mut dyn Write) -> io::Result<()> {
+    let mut table = Table::new(&[("metadata", Align::Left), ("", Align::Left)]);
+    let longest = gguf.metadata().iter().map(|(key, _)| text::width(key)).max().unwrap_or(0);
+    let room = width.saturating_sub(longest + 2).max(20);
+    for (key, value) in gguf.metadata().iter() {
+        table.row([text::visible(key.as_bytes()), text::cut(&value.to_string(), room)]);
+    }
+    table.write(out)
+}
+
+fn object(gguf: &Gguf, card: &Card, config: Option<&Config>, types: &[Held]) -> Value {
+    let held = |held: &Held| {
+        json!({
+            "dtype": held.dtype.name(),
+            "tensors": held.n_tensors,
+            "n_params": held.n_params,
+            "bytes": held.n_bytes,
+        })
+    };
+    let config = config.map(|config| {
+        let (per_position, full) = cache_bytes(config);
+        json!({
+            "architecture": config.architecture.name(),
+            "n_layers": config.n_layers,
+            "d_model": config.d_model,
+            "n_heads": config.n_heads,
+            "n_kv_heads": config.n_kv_heads,
+            "head_dim": config.head_dim,
+            "d_ff": config.d_ff,
+            "vocab_size": config.vocab_size,
+            "max_seq": config.max_seq,
+            "tied_head": config.tied_head,
+            "cache_bytes_per_token": per_position,
+            "cache_bytes_full": full,
+        })
+    });
+    let pairs = gguf.metadata().iter();
+    let metadata: Map<String, Value> =
+        pairs.map(|(key, value)| (key.to_owned(), value.to_string().into())).collect();
+    json!({
+        "name": card.name,
+        "path": card.path.to_string_lossy(),
+        "gguf_version": gguf.version(),
+        "bytes": gguf.n_bytes(),
+        "n_params": card.n_params,
+        "config": config,
+        "tensors": types.iter().map(held).collect::<Value>(),
+        "metadata": metadata,
+    })
+}

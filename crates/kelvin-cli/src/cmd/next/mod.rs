@@ -1,0 +1,81 @@
+//! `kelvin next`: one decision in full view.
+
+mod account;
+mod json;
+mod table;
+mod text;
+
+use anyhow::Result;
+use clap::ArgMatches;
+use kelvin_lm::Session;
+
+use self::account::{Account, Subject};
+use crate::args::policy;
+use crate::args::randomness::Randomness;
+use crate::console::Console;
+use crate::examples;
+use crate::exit::{Code, Failure};
+use crate::input::Row;
+use crate::load;
+use crate::settings::{Policy, UNTOUCHED};
+
+/// Rows of the table on a terminal.
+const ROWS: usize = 20;
+
+/// Runs the command.
+pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Code> {
+    let (subject, policy) = subject(matches, console)?;
+    if policy.is_untouched() {
+        console.hint(UNTOUCHED)?;
+    }
+    let randomness = Randomness::from_matches(matches);
+    let n_draws = matches.get_one("draws").copied().unwrap_or(0);
+    let level = crate::engine::level(matches)?;
+    let account = Account::take(subject, policy, randomness, (n_draws, level))?;
+    let show = matches.get_one::<u32>("show").map(|&n| n as usize);
+    if matches.get_flag("json") {
+        console.json(&json::object(&account, show.unwrap_or(account.subject.rows)))?;
+    } else {
+        let look = text::Look {
+            rows: show.unwrap_or(ROWS),
+            width: console.width,
+            bits: matches.get_flag("bits"),
+        };
+        text::write(&account, look, console.out)?;
+    }
+    Ok(Code::Done)
+}
+
+fn subject(matches: &ArgMatches, console: &mut Console<'_>) -> Result<(Subject, Policy)> {
+    let (name, row) = match (policy::text(matches, "example"), policy::text(matches, "logits")) {
+        (Some(name), _) => (name, examples::find(name)?.row()),
+        (None, Some(path)) => (if path == "-" { "stdin" } else { path }, read(path)?),
+        (None, None) => return of_model(matches, console),
+    };
+    let policy = Policy::resolve(matches, None)?;
+    console.warn_all(&policy.warnings)?;
+    Ok((Subject::bare(name.to_owned(), row, policy::history(matches)), policy))
+}
+
+/// What a model says after a prompt, and after the tokens that count as output.
+fn of_model(matches: &ArgMatches, console: &mut Console<'_>) -> Result<(Subject, Policy)> {
+    let (loaded, policy) = load::with_policy(matches, console)?;
+    let prompt = policy::text(matches, "prompt").expect("without logits a prompt is required");
+    let prompt = loaded.encode(prompt, load::special_tokens(matches))?;
+    let history = policy::history(matches);
+    let ids = [&prompt[..], &history].concat();
+    let logits = Session::new(&loaded.model).feed(&ids)?.to_vec();
+    Ok((Subject::of_model(loaded, logits, prompt, history), policy))
+}
+
+fn read(path: &str) -> Result<Row> {
+    let name = if path == "-" { "stdin" } else { path };
+    let json = if path == "-" {
+        std::io::read_to_string(std::io::stdin())
+    } else {
+        std::fs::read_to_string(path)
+    };
+    let json =
+        json.map_err(|error| Failure::read(format!("cannot read {name}")).caused_by(error))?;
+    Ok(Row::parse(&json).map_err(|failure| failure.inside(name))?)
+}

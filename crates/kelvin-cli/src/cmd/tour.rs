@@ -1,0 +1,99 @@
+//! `kelvin tour`: one prompt under six policies, from greedy to nucleus sampling.
+
+use anyhow::Result;
+use clap::ArgMatches;
+use kelvin::{Pipeline, Sampler};
+use kelvin_lm::generate::{Batch, Detok, Request};
+use serde_json::json;
+
+use super::generate::{code, footer};
+use crate::args::policy::text;
+use crate::args::randomness::Randomness;
+use crate::console::Console;
+use crate::exit::Code;
+use crate::load::{self, Loaded};
+use crate::playback::{self, InOrder, JsonLines, Opening, View, Watched, play};
+use crate::term::number::counted;
+
+/// The experiments: what each shows, and its pipeline.
+const EXPERIMENTS: [(&str, &str); 6] = [
+    ("Greedy decoding (the baseline, no sampling)", "greedy"),
+    ("Plain sampling: the model's distribution as it is", "temperature(1)"),
+    ("High temperature: more creative", "temperature(1.5)"),
+    ("Low temperature: more conservative", "temperature(0.7)"),
+    ("Top-k sampling: the ten likeliest tokens", "temperature(1) | top-k(10)"),
+    ("Nucleus sampling: nine tenths of the probability", "temperature(1) | top-p(0.9)"),
+];
+
+/// Runs the command.
+pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Code> {
+    let (gguf, card) = load::open(matches, console)?;
+    let loaded = load::assemble(&gguf, card, load::engine_options(matches)?)?;
+    drop(gguf); // a copy of all weights
+    let prompt = text(matches, "prompt").expect("the prompt has a default");
+    let ids = loaded.encode(prompt, load::special_tokens(matches))?;
+    let randomness = Randomness::from_matches(matches);
+    let seed = randomness.for_prompt(&ids);
+    let asked: u32 = *matches.get_one("max-new-tokens").expect("the length has a default");
+
+    let mut choosers = Vec::new();
+    let depth = matches.get_flag("json").then_some(1);
+    for (_, pipeline) in EXPERIMENTS {
+        let sampler = Sampler::new(pipeline.parse()?, loaded.model.config().vocab_size)?;
+        choosers.push(Watched::new(sampler.with_seed(seed).with_prompt(&ids)?, depth));
+    }
+    let mut batch = Batch::new(&loaded.model, &loaded.tokenizer);
+    let (detok, max_new_tokens) = (Detok::new(Vec::new())?, asked as usize);
+    batch.join(Request { prompt: ids.clone(), choosers, detok, max_new_tokens })?;
+
+    let mut facts = loaded.facts();
+    facts.push(counted(ids.len(), "prompt token"));
+    facts.push(format!("seed {}", randomness.shown()));
+    console.talk(&facts.join(" · "))?;
+    console.talk(&format!("{prompt}\n"))?;
+    playback::listen_for_interrupts()?;
+    let openings = (0..EXPERIMENTS.len()).map(|at| opening(at, &loaded, &ids, seed));
+    let openings: Vec<Opening> = openings.collect();
+    let totals = if matches.get_flag("json") {
+        play(&mut batch, &mut JsonLines::new(console, &loaded.tokenizer, 0, openings)?)?
+    } else {
+        play(&mut batch, &mut InOrder::new(console, &loaded.tokenizer, View::Text, &openings)?)?
+    };
+    console.talk(&footer(&totals))?;
+    Ok(code(&totals))
+}
+
+fn opening(at: usize, loaded: &Loaded, ids: &[kelvin::TokenId], seed: kelvin::Seed) -> Opening {
+    let (description, pipeline) = EXPERIMENTS[at];
+    let settings = pipeline.parse::<Pipeline>().map(|pipeline| pipeline.to_string());
+    let settings = settings.expect("the experiments are well-formed, a test reads them all");
+    Opening {
+        label: format!("{} of {} · {description} · {settings}", at + 1, EXPERIMENTS.len()),
+        prompt: 0,
+        sample: at,
+        prompt_ids: ids.to_vec(),
+        echo: String::new(),
+        facts: json!({
+            "schema": "kelvin.trace/1",
+            "kelvin": env!("CARGO_PKG_VERSION"),
+            "model": loaded.json(),
+            "experiment": description,
+            "dialect": "native",
+            "pipeline": settings,
+            "seed": seed.seed,
+            "stream": seed.stream,
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_experiment_is_a_pipeline_as_printed() {
+        for (_, pipeline) in EXPERIMENTS {
+            assert_eq!(pipeline.parse::<Pipeline>().expect(pipeline).to_string(), pipeline);
+        }
+    }
+}

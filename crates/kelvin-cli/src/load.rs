@@ -1,0 +1,211 @@
+//! From the flags to a model that is ready to run.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::ArgMatches;
+use kelvin_lm::dtype::Dtype;
+use kelvin_lm::format::gguf::Gguf;
+use kelvin_lm::kernel::{Activations, EngineOptions, Level};
+use kelvin_lm::tokenizer::{SpecialTokens, Tokenizer};
+use kelvin_lm::{Model, TokenId};
+use serde_json::{Value, json};
+
+use crate::args::policy::text;
+use crate::console::Console;
+use crate::exit::Failure;
+use crate::models;
+use crate::settings::Policy;
+use crate::term::number::parameters;
+
+/// A model with its tokenizer, and what the run's header says of it.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    /// Tokens to logits.
+    pub(crate) model: Model,
+    /// Text to tokens and back.
+    pub(crate) tokenizer: Tokenizer,
+    /// Name, file, type and size.
+    pub(crate) card: Card,
+}
+
+/// What a model is called and made of.
+#[derive(Debug)]
+pub(crate) struct Card {
+    /// What the user called it.
+    pub(crate) name: String,
+    /// Its file.
+    pub(crate) path: PathBuf,
+    /// The mix of types that the file says it is (`Q4_K_M`), or the type of most of its weights.
+    pub(crate) dtype: String,
+    /// How many weights it has.
+    pub(crate) n_params: u64,
+}
+
+/// The GGUF file that `-m` names, checked.
+///
+/// # Errors
+///
+/// Something read: no `-m`, nothing of that name, or not a model.
+pub(crate) fn open(matches: &ArgMatches, console: &Console<'_>) -> Result<(Gguf, Card)> {
+    let name = text(matches, "model").ok_or_else(models::unnamed)?;
+    let path = models::locate(name, &console.models)?;
+    let gguf = Gguf::read(&path)?;
+    let name = match path.file_stem() {
+        Some(stem) if name.contains(['/', '\\']) => stem.to_string_lossy().into_owned(),
+        _ => name.trim_end_matches(".gguf").to_owned(),
+    };
+    let card = Card { name, path, dtype: mix(&gguf), n_params: n_params(&gguf) };
+    Ok((gguf, card))
+}
+
+/// The model, its tokenizer and the policy for it.
+///
+/// # Errors
+///
+/// Those of [`open`], of the policy, and of a file that is no model of a known architecture.
+pub(crate) fn with_policy(
+    matches: &ArgMatches,
+    console: &mut Console<'_>,
+) -> Result<(Loaded, Policy)> {
+    Policy::resolve(matches, None)?; // what is typed wrong is said before a model is read
+    let (gguf, card) = open(matches, console)?;
+    let policy = Policy::resolve(matches, Some(gguf.metadata()))?;
+    console.warn_all(&policy.warnings)?;
+    Ok((assemble(&gguf, card, engine_options(matches)?)?, policy))
+}
+
+/// The model and its tokenizer, from its file's bytes.
+///
+/// # Errors
+///
+/// Those of a file that is no model of a known architecture.
+pub(crate) fn assemble(gguf: &Gguf, card: Card, options: EngineOptions) -> Result<Loaded> {
+    let in_file = |error: kelvin_lm::Error| error.in_file(&card.path);
+    let model = Model::from_gguf(gguf, options).map_err(in_file)?;
+    let tokenizer = Tokenizer::from_gguf(gguf).map_err(in_file)?;
+    Ok(Loaded { model, tokenizer, card })
+}
+
+/// Threads, instruction set and activations from their flags.
+///
+/// # Errors
+///
+/// Something typed: a level that this machine lacks.
+pub(crate) fn engine_options(matches: &ArgMatches) -> Result<EngineOptions> {
+    crate::engine::level(matches)?;
+    let level = text(matches, "simd").map(str::parse::<Level>).transpose()?;
+    let activations = match text(matches, "activations") {
+        Some("f32") => Activations::F32,
+        _ => Activations::Int8,
+    };
+    let threads = matches.get_one::<u16>("threads").map(|&n| usize::from(n));
+    Ok(EngineOptions { threads, level, profile: None, activations })
+}
+
+impl Loaded {
+    /// The tokens of a prompt, BOS included where the model wants it.
+    ///
+    /// # Errors
+    ///
+    /// Something typed: a text that the vocabulary cannot spell, or one without a single token.
+    pub(crate) fn encode(&self, prompt: &str, special: SpecialTokens) -> Result<Vec<TokenId>> {
+        let ids = self.tokenizer.encode_prompt(prompt, special).map_err(|error| {
+            let failure = Failure::typed(format!("the prompt: {error}"));
+            match error.way_out() {
+                Some(hint) => failure.hint(hint),
+                None => failure,
+            }
+        })?;
+        if ids.is_empty() {
+            let what = "the prompt is empty, and this model puts no token of its own before it";
+            return Err(Failure::typed(what).hint("give at least one character").into());
+        }
+        Ok(ids)
+    }
+
+    /// The model's facts for a header: `gemma3-270m · Q4_K · 268M · fast`.
+    pub(crate) fn facts(&self) -> Vec<String> {
+        let Card { name, dtype, n_params, .. } = &self.card;
+        let profile = self.model.engine().profile();
+        vec![name.clone(), dtype.clone(), parameters(*n_params), profile.to_string()]
+    }
+
+    /// The model's facts for JSON.
+    pub(crate) fn json(&self) -> Value {
+        let Card { name, path, dtype, n_params } = &self.card;
+        let engine = self.model.engine();
+        json!({
+            "name": name,
+            "path": path.to_string_lossy(),
+            "architecture": self.model.config().architecture.name(),
+            "dtype": dtype,
+            "n_params": n_params,
+            "profile": engine.profile().name(),
+            "activations": activations_name(engine.activations()),
+            "simd": engine.level().name(),
+            "threads": engine.threads(),
+        })
+    }
+}
+
+/// The name of a kind of activations, as `--activations` takes it.
+pub(crate) fn activations_name(activations: Activations) -> &'static str {
+    match activations {
+        Activations::Int8 => "int8",
+        Activations::F32 => "f32",
+    }
+}
+
+/// How the flags read control tokens in a prompt.
+pub(crate) fn special_tokens(matches: &ArgMatches) -> SpecialTokens {
+    if matches.get_flag("parse-special") { SpecialTokens::Parse } else { SpecialTokens::Text }
+}
+
+/// The names of `general.file_type`, as llama.cpp numbers them.
+const MIXES: [(u32, &str); 16] = [
+    (0, "F32"),
+    (1, "F16"),
+    (2, "Q4_0"),
+    (3, "Q4_1"),
+    (7, "Q8_0"),
+    (8, "Q5_0"),
+    (9, "Q5_1"),
+    (11, "Q3_K_S"),
+    (12, "Q3_K_M"),
+    (13, "Q3_K_L"),
+    (14, "Q4_K_S"),
+    (15, "Q4_K_M"),
+    (16, "Q5_K_S"),
+    (17, "Q5_K_M"),
+    (18, "Q6_K"),
+    (32, "BF16"),
+];
+
+/// The mix of types that the file says it is, or the type of most of its weights.
+fn mix(gguf: &Gguf) -> String {
+    let said = gguf.metadata().u32("general.file_type").ok().flatten();
+    let known = said.and_then(|said| MIXES.iter().find(|(number, _)| *number == said));
+    known.map_or_else(|| dominant(gguf).to_string(), |(_, name)| (*name).to_owned())
+}
+
+/// The type that holds most of the file's weights.
+fn dominant(gguf: &Gguf) -> Dtype {
+    let held = |dtype: Dtype| -> u64 {
+        gguf.tensors()
+            .filter(|tensor| tensor.dtype() == dtype)
+            .map(|it| n_elements(it.shape()))
+            .sum()
+    };
+    Dtype::ALL.into_iter().max_by_key(|&dtype| held(dtype)).unwrap_or(Dtype::F32)
+}
+
+/// How many weights the file holds.
+pub(crate) fn n_params(gguf: &Gguf) -> u64 {
+    gguf.tensors().map(|tensor| n_elements(tensor.shape())).sum()
+}
+
+/// How many numbers a tensor of this shape holds.
+pub(crate) fn n_elements(shape: &[u64]) -> u64 {
+    shape.iter().product()
+}

@@ -1,0 +1,210 @@
+//! Sequences that grow together, told as they grow: the loop under `generate` and `tour`.
+
+mod in_order;
+mod json_lines;
+
+pub(crate) use in_order::{InOrder, View};
+pub(crate) use json_lines::JsonLines;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use kelvin::{Sampler, TokenId, TraceStep};
+use kelvin_lm::Error;
+use kelvin_lm::generate::{Batch, Chooser, Event, Finish};
+use serde_json::Value;
+
+/// Whether Ctrl-C was pressed.
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// Lets the first Ctrl-C end the run with what there is, and the second end it at once.
+///
+/// # Errors
+///
+/// The operating system's, where it refuses a handler.
+#[expect(clippy::exit, reason = "the second Ctrl-C means now")]
+pub(crate) fn listen_for_interrupts() -> Result<()> {
+    ctrlc::set_handler(|| {
+        if INTERRUPTED.swap(true, Ordering::SeqCst) {
+            std::process::exit(130);
+        }
+    })?;
+    Ok(())
+}
+
+/// A sampler that remembers its last step: how probable its choice was, or the whole account.
+#[derive(Debug, Clone)]
+pub(crate) struct Watched {
+    sampler: Sampler,
+    /// Places of each distribution that an account lists; none where no account is wanted.
+    depth: Option<usize>,
+    logprob: f64,
+    account: Option<TraceStep>,
+}
+
+impl Watched {
+    /// Watches a sampler. An account (`depth` places of each distribution) takes some passes over
+    /// the logits; without one, watching costs nothing.
+    pub(crate) fn new(sampler: Sampler, depth: Option<usize>) -> Self {
+        Self { sampler, depth, logprob: 0.0, account: None }
+    }
+}
+
+impl Chooser for Watched {
+    fn choose(&mut self, logits: &[f32]) -> kelvin_lm::Result<TokenId> {
+        let (token, logprob) = match self.depth {
+            None => self.sampler.sample_with_logprob(logits)?,
+            Some(depth) => {
+                let step = self.sampler.sample_traced(logits, depth)?;
+                let drawn = (step.token, step.logprob);
+                self.account = Some(step);
+                drawn
+            }
+        };
+        self.sampler.accept(token)?;
+        self.logprob = logprob;
+        Ok(token)
+    }
+}
+
+/// What is known of a sequence before it begins.
+#[derive(Debug)]
+pub(crate) struct Opening {
+    /// The line above its text, where there are several.
+    pub(crate) label: String,
+    /// The place of its prompt among the prompts.
+    pub(crate) prompt: usize,
+    /// Its place among the samples of its prompt.
+    pub(crate) sample: usize,
+    /// The prompt's tokens.
+    pub(crate) prompt_ids: Vec<TokenId>,
+    /// What its text begins with.
+    pub(crate) echo: String,
+    /// Further facts for its JSON header.
+    pub(crate) facts: Value,
+}
+
+/// Who is told what happens; sequences have the numbers that the batch gave them.
+pub(crate) trait Listener {
+    /// A token was drawn, and this is the account of it. Not called where none is kept.
+    ///
+    /// # Errors
+    ///
+    /// Those of whatever it writes to; the run ends.
+    fn token(&mut self, sequence: usize, step: &TraceStep) -> Result<()>;
+
+    /// Text has become certain.
+    ///
+    /// # Errors
+    ///
+    /// As [`Listener::token`].
+    fn text(&mut self, sequence: usize, text: &str) -> Result<()>;
+
+    /// A sequence ended well.
+    ///
+    /// # Errors
+    ///
+    /// As [`Listener::token`].
+    fn done(&mut self, sequence: usize, finish: Finish) -> Result<()>;
+
+    /// A sequence could not go on.
+    ///
+    /// # Errors
+    ///
+    /// As [`Listener::token`].
+    fn failed(&mut self, sequence: usize, error: &Error) -> Result<()>;
+}
+
+/// What a run came to.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Totals {
+    /// Tokens drawn, over all sequences.
+    pub(crate) n_tokens: usize,
+    /// Their surprisal in the distributions they were drawn from.
+    pub(crate) nats: f64,
+    /// Until the first token was there: the prompts' computation.
+    pub(crate) first_token: Duration,
+    /// The whole run.
+    pub(crate) elapsed: Duration,
+    /// Tokens of the first step.
+    n_first: usize,
+    /// Why sequences ended, in the order of the first of each kind.
+    pub(crate) finishes: Vec<(Finish, usize)>,
+    /// Sequences that could not go on.
+    pub(crate) n_failed: usize,
+}
+
+impl Totals {
+    /// Tokens per second after the first step; none for a run of one step.
+    pub(crate) fn tokens_per_second(&self) -> Option<f64> {
+        let rest = self.n_tokens - self.n_first;
+        let time = self.elapsed.saturating_sub(self.first_token).as_secs_f64();
+        (rest > 0 && time > 0.0).then(|| rest as f64 / time)
+    }
+
+    /// Whether the user ended the run.
+    pub(crate) fn is_interrupted(&self) -> bool {
+        self.finishes.iter().any(|(finish, _)| *finish == Finish::Interrupted)
+    }
+
+    fn count(&mut self, finish: Finish) {
+        match self.finishes.iter_mut().find(|(known, _)| *known == finish) {
+            Some((_, n)) => *n += 1,
+            None => self.finishes.push((finish, 1)),
+        }
+    }
+}
+
+/// Steps the batch until every sequence has ended, or Ctrl-C ends them.
+///
+/// # Errors
+///
+/// Those of the listener and of the model.
+pub(crate) fn play(batch: &mut Batch<'_, Watched>, listener: &mut impl Listener) -> Result<Totals> {
+    let start = Instant::now();
+    let mut totals = Totals::default();
+    while batch.is_live() {
+        if INTERRUPTED.load(Ordering::SeqCst) {
+            batch.interrupt_all();
+        }
+        let events: Vec<Event> = batch.step()?.collect();
+        let first = totals.n_tokens == 0;
+        if first {
+            totals.first_token = start.elapsed();
+        }
+        for event in events {
+            tell(event, batch, listener, &mut totals)?;
+        }
+        if first {
+            totals.n_first = totals.n_tokens;
+        }
+    }
+    totals.elapsed = start.elapsed();
+    Ok(totals)
+}
+
+fn tell(
+    event: Event,
+    batch: &Batch<'_, Watched>,
+    listener: &mut impl Listener,
+    totals: &mut Totals,
+) -> Result<()> {
+    match event {
+        Event::Token { sequence, .. } => {
+            let watched = batch.chooser(sequence).expect("the sequence has just chosen");
+            totals.n_tokens += 1;
+            totals.nats -= watched.logprob;
+            watched.account.as_ref().map_or(Ok(()), |step| listener.token(sequence, step))
+        }
+        Event::Text { sequence, text } => listener.text(sequence, &text),
+        Event::Done { sequence, finish } => {
+            totals.count(finish);
+            listener.done(sequence, finish)
+        }
+        Event::Failed { sequence, error } => {
+            totals.n_failed += 1;
+            listener.failed(sequence, &error)
+        }
+    }
+}

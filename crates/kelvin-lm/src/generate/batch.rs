@@ -1,0 +1,296 @@
+//! Several sequences that grow together.
+
+use std::ops::Range;
+use std::{mem, slice, vec};
+
+use super::{Chooser, Detok, Event, Finish};
+use crate::cache::KvCache;
+use crate::model::{Model, Row, Scratch, Wanted};
+use crate::tokenizer::{ShowSpecial, Tokenizer};
+use crate::{Error, ErrorKind, Result, TokenId};
+
+/// What to generate: one prompt, and as many sequences from it as there are choosers.
+#[derive(Debug, Clone)]
+pub struct Request<C> {
+    /// At least one token; computed once, however many sequences follow.
+    pub prompt: Vec<TokenId>,
+    /// What chooses the tokens of each sequence.
+    pub choosers: Vec<C>,
+    /// The stop strings, in a machine that is copied for each sequence.
+    pub detok: Detok,
+    /// Tokens after which a sequence ends; earlier where the context ends.
+    pub max_new_tokens: usize,
+}
+
+/// Sequences of one model that advance together, one token each per [`step`](Batch::step).
+///
+/// The weights are read once per step for all of them. Sequences join and leave between steps; each
+/// one's tokens are those it would have alone, and a sequence that fails leaves the others untouched.
+///
+/// ```no_run
+/// use kelvin::{Pipeline, Sampler, Seed};
+/// use kelvin_lm::generate::{Batch, Detok, Event, Request};
+/// use kelvin_lm::tokenizer::{SpecialTokens, Tokenizer};
+/// use kelvin_lm::{EngineOptions, Model, format::gguf::Gguf};
+///
+/// # fn main() -> kelvin_lm::Result<()> {
+/// let gguf = Gguf::read("smollm2.gguf".as_ref())?;
+/// let (model, tokenizer) =
+///     (Model::from_gguf(&gguf, EngineOptions::default())?, Tokenizer::from_gguf(&gguf)?);
+/// let prompt = tokenizer.encode_prompt("Once upon a time", SpecialTokens::Text)?;
+/// let pipeline: Pipeline = "temperature(0.8) | top-p(0.9)".parse()?;
+/// let sampler = Sampler::new(pipeline, model.config().vocab_size)?.with_seed(Seed::new(1));
+/// let choosers = vec![sampler.with_prompt(&prompt)?];
+/// let mut batch = Batch::new(&model, &tokenizer);
+/// let detok = Detok::new(Vec::new())?;
+/// batch.join(Request { prompt, choosers, detok, max_new_tokens: 20 })?;
+/// let mut text = String::new();
+/// while batch.is_live() {
+///     for event in batch.step()? {
+///         if let Event::Text { text: more, .. } = event {
+///             text += &more;
+///         }
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Batch<'m, C> {
+    model: &'m Model,
+    tokenizer: &'m Tokenizer,
+    show: ShowSpecial,
+    scratch: Scratch,
+    prompts: Vec<Prompt>,
+    sequences: Vec<Sequence<C>>,
+    events: Vec<Event>,
+}
+
+/// A prompt that is not computed yet.
+#[derive(Debug)]
+struct Prompt {
+    tokens: Vec<TokenId>,
+    cache: KvCache,
+    sequences: Range<usize>,
+}
+
+#[derive(Debug)]
+struct Sequence<C> {
+    chooser: C,
+    detok: Detok,
+    state: State,
+    /// Position of the token chosen next.
+    pos: usize,
+    /// Tokens that may still be chosen.
+    left: usize,
+}
+
+#[derive(Debug)]
+enum State {
+    /// The prompt is still to be computed.
+    Waiting,
+    /// The last token is still to be fed.
+    Live {
+        cache: KvCache,
+        last: TokenId,
+    },
+    Over,
+}
+
+impl<'m, C: Chooser> Batch<'m, C> {
+    /// No sequences yet. Special tokens stay hidden.
+    pub fn new(model: &'m Model, tokenizer: &'m Tokenizer) -> Self {
+        Self {
+            model,
+            tokenizer,
+            show: ShowSpecial::Hide,
+            scratch: Scratch::default(),
+            prompts: Vec::new(),
+            sequences: Vec::new(),
+            events: Vec::new(),
+        }
+    }
+
+    /// The same batch, with special tokens hidden or spelled out in its texts.
+    #[must_use]
+    pub fn show_special(mut self, show: ShowSpecial) -> Self {
+        self.show = show;
+        self
+    }
+
+    /// Adds a sequence for each of the request's choosers, from the next step on; their numbers.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Prompt`] for an empty prompt or a token outside the vocabulary,
+    /// [`ErrorKind::Context`] for a prompt beyond the model's context. Nothing was added.
+    pub fn join(&mut self, request: Request<C>) -> Result<Range<usize>> {
+        let cache = self.model.new_cache();
+        self.model.check(&cache, &request.prompt)?;
+        let start = self.sequences.len();
+        let pos = request.prompt.len();
+        let left = request.max_new_tokens.min(self.model.config().max_seq - pos);
+        for chooser in request.choosers {
+            let (detok, state) = (request.detok.clone(), State::Waiting);
+            self.sequences.push(Sequence { chooser, detok, state, pos, left });
+        }
+        let sequences = start..self.sequences.len();
+        if left == 0 {
+            sequences.clone().for_each(|sequence| self.finish(sequence, Finish::Length));
+        } else {
+            let sequences = sequences.clone();
+            self.prompts.push(Prompt { tokens: request.prompt, cache, sequences });
+        }
+        Ok(sequences)
+    }
+
+    /// Whether a step would bring events.
+    pub fn is_live(&self) -> bool {
+        let over = |sequence: &Sequence<C>| matches!(sequence.state, State::Over);
+        !self.events.is_empty() || !self.sequences.iter().all(over)
+    }
+
+    /// The chooser of a sequence, with what it remembers; `None` for a number that is not given out.
+    pub fn chooser(&self, sequence: usize) -> Option<&C> {
+        self.sequences.get(sequence).map(|sequence| &sequence.chooser)
+    }
+
+    /// Ends a sequence now, keeping what it has: its last events come with the next step.
+    pub fn interrupt(&mut self, sequence: usize) {
+        if self.sequences.get(sequence).is_some_and(|it| !matches!(it.state, State::Over)) {
+            self.finish(sequence, Finish::Interrupted);
+        }
+    }
+
+    /// Ends every sequence now, keeping what they have: the last events come with the next step.
+    pub fn interrupt_all(&mut self) {
+        (0..self.sequences.len()).for_each(|sequence| self.interrupt(sequence));
+    }
+
+    /// Computes waiting prompts, chooses one token for each sequence that goes on, and says what
+    /// happened, in the order of sequences.
+    ///
+    /// # Errors
+    /// None that a request which joined can cause; those of [`Model::forward`].
+    pub fn step(&mut self) -> Result<vec::Drain<'_, Event>> {
+        let mut scratch = mem::take(&mut self.scratch);
+        let advanced = self.advance(&mut scratch);
+        self.scratch = scratch;
+        advanced?;
+        Ok(self.events.drain(..))
+    }
+
+    fn advance(&mut self, scratch: &mut Scratch) -> Result<()> {
+        let sequences = &self.sequences;
+        self.prompts
+            .retain(|prompt| sequences[prompt.sequences.clone()].iter().any(Sequence::waits));
+        let going = self.sequences.iter_mut().filter_map(Sequence::row);
+        let coming = self.prompts.iter_mut().map(|prompt| Row {
+            cache: &mut prompt.cache,
+            tokens: &prompt.tokens,
+            wanted: Wanted::Last,
+        });
+        let mut rows: Vec<Row<'_>> = going.chain(coming).collect();
+        let logits = self.model.forward(&mut rows, scratch)?;
+        let mut logits = logits.chunks_exact(self.model.config().vocab_size);
+        for sequence in 0..self.sequences.len() {
+            if matches!(self.sequences[sequence].state, State::Live { .. }) {
+                self.choose(sequence, logits.next().expect("each row brings its logits"));
+            }
+        }
+        for Prompt { cache, sequences, .. } in mem::take(&mut self.prompts) {
+            let logits = logits.next().expect("each row brings its logits");
+            for sequence in sequences {
+                if self.sequences[sequence].waits() {
+                    self.sequences[sequence].state = State::Live { cache: cache.clone(), last: 0 };
+                    self.choose(sequence, logits);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn choose(&mut self, sequence: usize, logits: &[f32]) {
+        let vocab_size = self.model.config().vocab_size;
+        match self.sequences[sequence].chooser.choose(logits) {
+            Ok(id) if (id as usize) < vocab_size => self.accept(sequence, id),
+            Ok(id) => {
+                let detail = format!("chosen token {id} is outside 0 to {}", vocab_size - 1);
+                self.fail(sequence, Error::new(ErrorKind::Parameter, detail));
+            }
+            Err(error) => self.fail(sequence, error),
+        }
+    }
+
+    fn accept(&mut self, sequence: usize, id: TokenId) {
+        let it = &mut self.sequences[sequence];
+        self.events.push(Event::Token { sequence, pos: it.pos, id });
+        it.pos += 1;
+        it.left -= 1;
+        if let State::Live { last, .. } = &mut it.state {
+            *last = id;
+        }
+        let (text, stopped) = it.write(id, self.tokenizer, self.show);
+        let full = it.left == 0;
+        self.say(sequence, text);
+        if stopped {
+            self.finish(sequence, Finish::Stop);
+        } else if self.tokenizer.is_end(id) {
+            self.finish(sequence, Finish::Eos);
+        } else if full {
+            self.finish(sequence, Finish::Length);
+        }
+    }
+
+    fn say(&mut self, sequence: usize, text: String) {
+        if !text.is_empty() {
+            self.events.push(Event::Text { sequence, text });
+        }
+    }
+
+    fn finish(&mut self, sequence: usize, finish: Finish) {
+        self.close(sequence);
+        self.events.push(Event::Done { sequence, finish });
+    }
+
+    fn fail(&mut self, sequence: usize, error: Error) {
+        self.close(sequence);
+        self.events.push(Event::Failed { sequence, error });
+    }
+
+    /// Brings out the text that waited, and lets go of the cache.
+    fn close(&mut self, sequence: usize) {
+        let it = &mut self.sequences[sequence];
+        it.state = State::Over;
+        let text = it.detok.finish();
+        self.say(sequence, text);
+    }
+}
+
+impl<C> Sequence<C> {
+    fn waits(&self) -> bool {
+        matches!(self.state, State::Waiting)
+    }
+
+    /// The token to feed, if the sequence goes on.
+    fn row(&mut self) -> Option<Row<'_>> {
+        match &mut self.state {
+            State::Live { cache, last } => {
+                Some(Row { cache, tokens: slice::from_ref(last), wanted: Wanted::Last })
+            }
+            State::Waiting | State::Over => None,
+        }
+    }
+
+    /// The text that a token makes certain, and whether it met a stop string.
+    fn write(&mut self, id: TokenId, tokenizer: &Tokenizer, show: ShowSpecial) -> (String, bool) {
+        if tokenizer.is_special(id) || tokenizer.is_end(id) {
+            let shown = match show {
+                ShowSpecial::Show => tokenizer.piece(id).unwrap_or_default(),
+                ShowSpecial::Hide => "",
+            };
+            return (self.detok.push_special(shown), false);
+        }
+        let progress = self.detok.push(tokenizer.bytes(id).unwrap_or_default());
+        (progress.text, progress.stop.is_some())
+    }
+}

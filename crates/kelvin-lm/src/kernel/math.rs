@@ -1,0 +1,104 @@
+//! Own elementary functions: the same bits on every machine.
+//!
+//! Those in f32 are written once over [`Simd`], for one profile at a time. Those in f64 are made of
+//! + − × ÷ only and serve tables that are built once; they know no profile.
+
+use super::simd::Simd;
+
+/// Adding, then subtracting it rounds an f32 of magnitude < 2^22 to the nearest integer, ties to
+/// even; and the sum's low bits are that integer.
+pub(crate) const ROUNDER: f32 = 12_582_912.0; // 1.5 · 2^23
+
+/// e^x, within 0.9 ulp. Overflows to ∞ above 88.72, underflows gradually to 0 below −103.97; NaN
+/// stays NaN.
+///
+/// x = n · ln 2 + r with |r| ≤ ln 2 / 2; e^r by the polynomial of Cephes' `expf` (S. Moshier).
+#[inline(always)]
+pub(crate) fn exp<S: Simd>(simd: S, x: S::F32) -> S::F32 {
+    // the constant stands first, so that NaN passes
+    let x = simd.max(simd.splat(-104.0), simd.min(simd.splat(89.0), x));
+    let rounder = simd.splat(ROUNDER);
+    let shifted = simd.mul_add(x, simd.splat(std::f32::consts::LOG2_E), rounder);
+    let n = simd.sub(shifted, rounder);
+    // ln 2 in two parts, the first with so few bits that n times it is exact, and so is `head`
+    let head = simd.mul_add(n, simd.splat(-355.0 / 512.0), x);
+    let tail = simd.mul(n, simd.splat(2.121_944_4e-4));
+    let r = simd.add(head, tail);
+    let mut poly = simd.splat(1.987_569_1e-4);
+    for c in [1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 0.166_666_66, 0.5] {
+        poly = simd.mul_add(poly, r, simd.splat(c));
+    }
+    // 1 + (head + (tail + r² · poly)): the small parts first, so that r's own rounding is no error
+    let rest = simd.mul_add(poly, simd.mul(r, r), tail);
+    let poly = simd.add(simd.splat(1.0), simd.add(head, rest));
+    // 2^n as two factors within the normal range, so that only the last product rounds
+    let n = simd.sub_i32(simd.to_bits(shifted), simd.to_bits(rounder));
+    let bias = simd.splat_i32(254);
+    let n = simd.add_i32(n, bias);
+    let half = simd.shr(n, 1);
+    let other = simd.sub_i32(n, half);
+    let power = |n| simd.with_bits(simd.shl(n, 23));
+    simd.mul(simd.mul(poly, power(half)), power(other))
+}
+
+/// x · σ(x) = x / (1 + e^−x), the `SiLU` (Swish) of Llama's feed-forward.
+#[inline(always)]
+pub(crate) fn silu<S: Simd>(simd: S, x: S::F32) -> S::F32 {
+    let one = simd.splat(1.0);
+    simd.div(x, simd.add(one, exp(simd, simd.neg(x))))
+}
+
+/// GELU by its tanh formula, ½ x (1 + tanh u) with u = √(2/π) (x + 0.044715 x³), as Gemma and GPT-2
+/// use it. Written as x · σ(2 u), which is the same function.
+#[inline(always)]
+pub(crate) fn gelu_tanh<S: Simd>(simd: S, x: S::F32) -> S::F32 {
+    let one = simd.splat(1.0);
+    let cubic = simd.mul_add(simd.mul(x, x), simd.splat(0.044_715), one);
+    // −2 √(2/π)
+    let exponent = simd.mul(simd.mul(x, simd.splat(-1.595_769_2)), cubic);
+    simd.div(x, simd.add(one, exp(simd, exponent)))
+}
+
+/// (sin x, cos x) for the angles of rotary positions: error below 1e-15 for |x| ≤ 2^20.
+///
+/// x = n · π/2 + r with |r| ≤ π/4, π/2 in two parts of which the first has 33 bits, so that n times
+/// it is exact; the polynomials are those of fdlibm's `k_sin.c` and `k_cos.c`.
+pub(crate) fn sin_cos(x: f64) -> (f64, f64) {
+    const ROUNDER: f64 = 6_755_399_441_055_744.0; // 1.5 · 2^52
+    let n = (x * std::f64::consts::FRAC_2_PI + ROUNDER) - ROUNDER;
+    let r = (x - n * 1.570_796_326_734_125_6) - n * 6.077_100_506_506_192e-11;
+    let z = r * r;
+    let series = |coefficients: [f64; 6]| {
+        coefficients.into_iter().rev().fold(0.0, |sum, coefficient| sum * z + coefficient)
+    };
+    let sin = r + r
+        * z
+        * series([
+            -1.666_666_666_666_663_2e-1,
+            8.333_333_333_322_49e-3,
+            -1.984_126_982_985_795e-4,
+            2.755_731_370_707_006_8e-6,
+            -2.505_076_025_340_686_3e-8,
+            1.589_690_995_211_55e-10,
+        ]);
+    let cos = (1.0 - 0.5 * z)
+        + z * z
+            * series([
+                4.166_666_666_666_66e-2,
+                -1.388_888_888_887_411e-3,
+                2.480_158_728_947_673e-5,
+                -2.755_731_435_139_066_3e-7,
+                2.087_572_321_298_175e-9,
+                -1.135_964_755_778_819_5e-11,
+            ]);
+    #[expect(clippy::cast_possible_truncation, reason = "an integer; only its last two bits count")]
+    match n as i64 & 3 {
+        0 => (sin, cos),
+        1 => (cos, -sin),
+        2 => (-sin, -cos),
+        _ => (-cos, sin),
+    }
+}
+
+#[cfg(test)]
+mod tests;

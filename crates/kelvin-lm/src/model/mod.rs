@@ -1,0 +1,127 @@
+//! One decoder for every architecture: weights, forward pass, and what a file calls them.
+
+mod gguf;
+mod transformer;
+mod weights;
+
+use std::path::Path;
+
+use self::transformer::{Decoder, Turns};
+use self::weights::Weights;
+use crate::cache::{KvCache, Layout};
+use crate::config::Config;
+use crate::format::gguf::Gguf;
+use crate::kernel::rope::Frequencies;
+use crate::kernel::{Engine, EngineOptions};
+use crate::{Error, ErrorKind, Result, TokenId};
+
+pub use self::transformer::{Row, Scratch, Wanted};
+
+/// A language model: tokens in, logits out. Immutable, `Sync`, shared by every sequence.
+///
+/// ```no_run
+/// use kelvin_lm::{EngineOptions, Model, Session};
+///
+/// # fn main() -> kelvin_lm::Result<()> {
+/// let model = Model::load("smollm2.gguf", EngineOptions::default())?;
+/// let mut session = Session::new(&model);
+/// let logits = session.feed(&[504, 2915, 314])?;
+/// assert_eq!(logits.len(), model.config().vocab_size);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Model {
+    config: Config,
+    engine: Engine,
+    weights: Weights,
+    turns: Turns<Frequencies>,
+}
+
+impl Model {
+    /// Reads a GGUF file, repacks its weights for this machine and lets go of the file's bytes.
+    ///
+    /// # Errors
+    /// Those of [`Gguf::read`] and of [`Model::from_gguf`], with the path.
+    pub fn load(path: impl AsRef<Path>, options: EngineOptions) -> Result<Self> {
+        let path = path.as_ref();
+        let gguf = Gguf::read(path)?;
+        Self::from_gguf(&gguf, options).map_err(|error| error.in_file(path))
+    }
+
+    /// The model in a GGUF file; nothing of the file is kept.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] for an architecture, setting or tensor that this version does not
+    /// know; [`ErrorKind::Shape`] for a tensor that is missing or does not fit;
+    /// [`ErrorKind::Format`] for a missing hyper-parameter; [`ErrorKind::Parameter`] for options.
+    pub fn from_gguf(gguf: &Gguf, options: EngineOptions) -> Result<Self> {
+        let config = gguf::config(gguf)?;
+        let engine = Engine::new(options)?;
+        let weights = engine.install(|| gguf::weights(gguf, &config))?;
+        let turns = Turns::new(&config);
+        Ok(Self { config, engine, weights, turns })
+    }
+
+    /// The blueprint.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Threads, instruction set and numerics profile that run.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Bytes of weights that one step reads, whatever the number of sequences in it: the layers
+    /// and the output head.
+    pub fn bytes_per_token(&self) -> usize {
+        self.weights.bytes_per_token()
+    }
+
+    /// An empty cache for one sequence.
+    pub fn new_cache(&self) -> KvCache {
+        KvCache::new(&self.config)
+    }
+
+    /// Appends each row's tokens to its cache and returns the wanted logits, `[wanted, vocab_size]`
+    /// in the order of rows and tokens, before any softmax.
+    ///
+    /// A row's logits depend on its own sequence alone: not on its neighbours, on how the sequence
+    /// was cut into calls, on threads or on the instruction set (within a numerics profile).
+    ///
+    /// # Errors
+    /// [`ErrorKind::Prompt`] for a row without tokens or a token outside the vocabulary,
+    /// [`ErrorKind::Context`] beyond `max_seq`, [`ErrorKind::Parameter`] for a cache of another
+    /// model's shape; every cache is then as it was.
+    pub fn forward<'s>(&self, rows: &mut [Row<'_>], scratch: &'s mut Scratch) -> Result<&'s [f32]> {
+        rows.iter().try_for_each(|row| self.check(row.cache, row.tokens))?;
+        let Self { config, engine, weights, turns } = self;
+        let decoder = Decoder { engine, config, weights, turns };
+        Ok(engine.install(|| decoder.forward(rows, scratch)))
+    }
+
+    /// Whether `tokens` can be appended to `cache`: the errors of [`Model::forward`].
+    pub(crate) fn check(&self, cache: &KvCache, tokens: &[TokenId]) -> Result<()> {
+        let Config { vocab_size, max_seq, .. } = self.config;
+        if tokens.is_empty() {
+            return Err(Error::new(ErrorKind::Prompt, "no tokens to feed, at least 1 is needed"));
+        }
+        if let Some(token) = tokens.iter().find(|&&token| token as usize >= vocab_size) {
+            let detail = format!("token id {token} is outside 0 to {}", vocab_size - 1);
+            return Err(Error::new(ErrorKind::Prompt, detail)
+                .hint("take ids from this model's own tokenizer"));
+        }
+        if cache.layout() != Layout::of(&self.config) {
+            let detail = "the cache was made for a model of another shape";
+            return Err(Error::new(ErrorKind::Parameter, detail));
+        }
+        let end = cache.len() + tokens.len();
+        if end > max_seq {
+            let detail = format!("{end} tokens exceed the model's context of {max_seq}");
+            return Err(Error::new(ErrorKind::Context, detail)
+                .hint("shorten the prompt or ask for fewer new tokens"));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,56 @@
+//! The tokens that end a generation.
+
+use kelvin::TokenId;
+
+use super::{TokenKind, Vocabulary};
+
+/// A token that ends a generation, and why it does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct End {
+    /// The token.
+    pub token: TokenId,
+    /// The reason, for people.
+    pub why: &'static str,
+}
+
+/// Spellings that end a generation where the file types them as control tokens. Files name one or two
+/// such tokens by key and leave out the others; llama.cpp finds them by the same spellings
+/// (`special_eog_ids`).
+const SPELLINGS: [(&str, &str); 15] = [
+    ("<eos>", "ends a sequence"),
+    ("</s>", "ends a sequence"),
+    ("<|endoftext|>", "ends a sequence"),
+    ("<|end_of_text|>", "ends a sequence"),
+    ("<end_of_turn>", "ends a turn (Gemma)"),
+    ("<|im_end|>", "ends a turn (ChatML)"),
+    ("<|eot_id|>", "ends a turn (Llama 3)"),
+    ("<|end|>", "ends a turn (Phi)"),
+    ("<EOT>", "ends a turn"),
+    ("<end_of_utterance>", "ends a turn"),
+    ("<|eom_id|>", "ends a message to a tool (Llama 3)"),
+    ("<fim_pad>", "pads a filled-in middle"),
+    ("<|fim_pad|>", "pads a filled-in middle"),
+    ("<reponame>", "begins another repository's files"),
+    ("<|file_sep|>", "begins another file"),
+];
+
+/// The ends of a vocabulary, by id, each once.
+///
+/// llama.cpp retypes a token with one of these spellings that the file does not call control, and so
+/// takes Gemma 3's HTML tag `</s>` for an end; here the file is believed.
+pub(super) fn ends(vocabulary: &Vocabulary) -> Vec<End> {
+    let named = [
+        (vocabulary.eos, "the file's end of sequence"),
+        (vocabulary.eot, "the file's end of turn"),
+        (vocabulary.eom, "the file's end of message"),
+    ];
+    let mut ends: Vec<End> =
+        named.into_iter().filter_map(|(token, why)| Some(End { token: token?, why })).collect();
+    for (token, piece) in vocabulary.of_kind(TokenKind::Control) {
+        let spelling = SPELLINGS.iter().find(|(spelling, _)| *spelling == piece);
+        ends.extend(spelling.map(|&(_, why)| End { token, why }));
+    }
+    ends.sort_by_key(|end| end.token); // stable: the file's own reason comes first
+    ends.dedup_by_key(|end| end.token);
+    ends
+}

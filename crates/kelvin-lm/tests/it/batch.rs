@@ -1,0 +1,272 @@
+//! Sequences that grow together are those they would be alone.
+
+use std::collections::BTreeMap;
+
+use kelvin::{Pipeline, Sampler, Seed, stream_of};
+use kelvin_lm::format::gguf::Gguf;
+use kelvin_lm::generate::{Batch, Chooser, Detok, Event, Finish, Request};
+use kelvin_lm::tokenizer::{Scheme, ShowSpecial, TokenKind, Tokenizer, Vocabulary};
+use kelvin_lm::{EngineOptions, Error, ErrorKind, Model, Result, Session};
+
+use crate::tiny::{self, Stored, Tiny};
+
+fn model() -> Model {
+    let gguf = Gguf::parse(Tiny::new(tiny::GEMMA).file(Stored::Q8)).expect("well formed");
+    Model::from_gguf(&gguf, EngineOptions::default()).expect("well formed")
+}
+
+/// As many letters as the small model has tokens; token 1 ends a text.
+fn tokenizer() -> Tokenizer {
+    let letter = |i: u32| char::from_u32(0x4E00 + i).expect("a letter").to_string();
+    let pieces: Vec<String> = (0..tiny::GEMMA.vocab_size).map(letter).collect();
+    let mut kinds = vec![TokenKind::Normal; pieces.len()];
+    kinds[1] = TokenKind::Control;
+    Tokenizer::new(Vocabulary {
+        scheme: Scheme::SentencePiece { scores: vec![0.0; pieces.len()], space_prefix: false },
+        pieces,
+        kinds,
+        bos: None,
+        eos: Some(1),
+        eot: None,
+        eom: None,
+        add_bos: false,
+        add_eos: false,
+    })
+    .expect("a sound vocabulary")
+}
+
+fn sampler(prompt: &[u32], choice: u32) -> Sampler {
+    let pipeline: Pipeline = "temperature(1.5) | top-k(40)".parse().expect("a pipeline");
+    let seed = Seed::new(3).with_stream(stream_of(prompt)).with_choice(choice);
+    let sampler = Sampler::new(pipeline, tiny::GEMMA.vocab_size as usize).expect("it fits");
+    sampler.with_seed(seed).with_prompt(prompt).expect("ids of the vocabulary")
+}
+
+fn prompts() -> Vec<Vec<u32>> {
+    let id = |p: u32, i: u32| 2 + (p * 31 + i * i * 7 + i) % 80;
+    (0..8).map(|p| (0..=p * 11).map(|i| id(p, i)).collect()).collect()
+}
+
+fn request<C>(prompt: &[u32], choosers: Vec<C>, max_new_tokens: usize) -> Request<C> {
+    let detok = Detok::new(Vec::new()).expect("no stops");
+    Request { prompt: prompt.to_vec(), choosers, detok, max_new_tokens }
+}
+
+/// What became of one sequence.
+#[derive(Debug, Default, PartialEq, Clone)]
+struct Outcome {
+    ids: Vec<u32>,
+    text: String,
+    end: Option<std::result::Result<Finish, ErrorKind>>,
+}
+
+fn note(outcomes: &mut BTreeMap<usize, Outcome>, event: Event) {
+    match event {
+        Event::Token { sequence, id, .. } => {
+            outcomes.entry(sequence).or_default().ids.push(id);
+        }
+        Event::Text { sequence, text } => outcomes.entry(sequence).or_default().text += &text,
+        Event::Done { sequence, finish } => {
+            outcomes.entry(sequence).or_default().end = Some(Ok(finish));
+        }
+        Event::Failed { sequence, error } => {
+            outcomes.entry(sequence).or_default().end = Some(Err(error.kind()));
+        }
+    }
+}
+
+fn step<C: Chooser>(batch: &mut Batch<'_, C>, outcomes: &mut BTreeMap<usize, Outcome>) {
+    batch.step().expect("it runs").for_each(|event| note(outcomes, event));
+}
+
+fn go_on<C: Chooser>(batch: &mut Batch<'_, C>, outcomes: &mut BTreeMap<usize, Outcome>) {
+    while batch.is_live() {
+        step(batch, outcomes);
+    }
+}
+
+fn run<C: Chooser>(batch: &mut Batch<'_, C>) -> BTreeMap<usize, Outcome> {
+    let mut outcomes = BTreeMap::new();
+    go_on(batch, &mut outcomes);
+    outcomes
+}
+
+/// One sequence through a session, without any batch.
+fn alone(model: &Model, tokenizer: &Tokenizer, prompt: &[u32], choice: u32, n: usize) -> Vec<u32> {
+    let (mut session, mut sampler) = (Session::new(model), sampler(prompt, choice));
+    let mut ids = Vec::new();
+    let mut fed = prompt.to_vec();
+    while ids.len() < n && !ids.last().is_some_and(|&id| tokenizer.is_end(id)) {
+        let id = sampler.choose(session.feed(&fed).expect("it fits")).expect("a token");
+        fed = vec![id];
+        ids.push(id);
+    }
+    ids
+}
+
+#[test]
+fn each_sequence_has_the_tokens_it_has_alone() {
+    let (model, tokenizer) = (model(), tokenizer());
+    let mut batch = Batch::new(&model, &tokenizer);
+    let mut expected = Vec::new();
+    for (p, prompt) in prompts().iter().enumerate() {
+        let choosers = (0..3).map(|choice| sampler(prompt, choice)).collect();
+        let n = 10 + p;
+        batch.join(request(prompt, choosers, n)).expect("it fits");
+        expected.extend((0..3).map(|choice| alone(&model, &tokenizer, prompt, choice, n)));
+    }
+    let found = run(&mut batch);
+    assert_eq!(found.values().map(|it| it.ids.clone()).collect::<Vec<_>>(), expected);
+    for outcome in found.values() {
+        let ended = outcome.ids.ends_with(&[1]);
+        let finish = if ended { Finish::Eos } else { Finish::Length };
+        assert_eq!(outcome.end, Some(Ok(finish)));
+        assert_eq!(outcome.text.chars().count(), outcome.ids.len() - usize::from(ended));
+    }
+    assert!(expected.iter().any(|ids| ids.ends_with(&[1])), "no sequence met the end token");
+}
+
+#[test]
+fn sequences_join_and_leave_between_steps() {
+    let (model, tokenizer, prompts) = (model(), tokenizer(), prompts());
+    let mut batch = Batch::new(&model, &tokenizer);
+    let mut outcomes = BTreeMap::new();
+    let mut waiting = prompts[3..6].iter();
+    while batch.is_live() || waiting.len() > 0 {
+        if let Some(prompt) = waiting.next() {
+            batch.join(request(prompt, vec![sampler(prompt, 0)], 9)).expect("it fits");
+        }
+        step(&mut batch, &mut outcomes);
+    }
+    for (outcome, prompt) in outcomes.values().zip(&prompts[3..6]) {
+        assert_eq!(outcome.ids, alone(&model, &tokenizer, prompt, 0, 9));
+    }
+}
+
+/// A sampler whose row is spoilt at one step.
+struct Spoilt {
+    sampler: Sampler,
+    at: usize,
+}
+
+impl Chooser for Spoilt {
+    fn choose(&mut self, logits: &[f32]) -> Result<u32> {
+        let mut logits = logits.to_vec();
+        if self.at == 0 {
+            logits[5] = f32::NAN;
+        }
+        self.at = self.at.wrapping_sub(1);
+        self.sampler.choose(&logits)
+    }
+}
+
+#[test]
+fn a_spoilt_row_ends_its_sequence_and_leaves_its_neighbours_untouched() {
+    let (model, tokenizer, prompts) = (model(), tokenizer(), prompts());
+    let choosers = |spoilt: usize| -> Vec<Spoilt> {
+        let at = |choice| if choice == 1 { spoilt } else { usize::MAX };
+        let new = |choice: u32| Spoilt { sampler: sampler(&prompts[2], choice), at: at(choice) };
+        (0..3).map(new).collect()
+    };
+    let outcomes = |spoilt| {
+        let mut batch = Batch::new(&model, &tokenizer);
+        batch.join(request(&prompts[2], choosers(spoilt), 8)).expect("it fits");
+        run(&mut batch)
+    };
+    let (sound, spoilt) = (outcomes(usize::MAX), outcomes(4));
+    assert_eq!((&spoilt[&0], &spoilt[&2]), (&sound[&0], &sound[&2]));
+    assert_eq!(spoilt[&1].ids, sound[&1].ids[..4]);
+    assert_eq!(spoilt[&1].end, Some(Err(ErrorKind::Logits)));
+}
+
+/// Chooses what it was told.
+struct Script(Vec<u32>);
+
+impl Chooser for Script {
+    fn choose(&mut self, _: &[f32]) -> Result<u32> {
+        if self.0.is_empty() {
+            return Err(Error::new(ErrorKind::Parameter, "the script is over"));
+        }
+        Ok(self.0.remove(0))
+    }
+}
+
+fn scripted(ids: &[u32], stops: &[&str], show: ShowSpecial) -> Outcome {
+    let (model, tokenizer) = (model(), tokenizer());
+    let mut batch = Batch::new(&model, &tokenizer).show_special(show);
+    let stops = stops.iter().map(|&stop| stop.to_owned()).collect();
+    let detok = Detok::new(stops).expect("no stop is empty");
+    let choosers = vec![Script(ids.to_vec())];
+    batch.join(Request { prompt: vec![7], choosers, detok, max_new_tokens: 6 }).expect("it fits");
+    run(&mut batch).remove(&0).expect("one sequence")
+}
+
+#[test]
+fn every_way_to_end() {
+    let outcome = |ids: &[u32], text: &str, end| Outcome {
+        ids: ids.to_vec(),
+        text: text.to_owned(),
+        end: Some(end),
+    };
+    let hide = ShowSpecial::Hide;
+    let cut = scripted(&[2, 3, 4, 5, 6, 7, 8], &["\u{4E04}\u{4E05}"], hide);
+    assert_eq!(cut, outcome(&[2, 3, 4, 5], "\u{4E02}\u{4E03}", Ok(Finish::Stop)));
+    let eos = scripted(&[2, 4, 1, 3], &["\u{4E04}\u{4E05}"], hide);
+    assert_eq!(eos, outcome(&[2, 4, 1], "\u{4E02}\u{4E04}", Ok(Finish::Eos)));
+    let shown = scripted(&[2, 1], &[], ShowSpecial::Show);
+    assert_eq!(shown, outcome(&[2, 1], "\u{4E02}\u{4E01}", Ok(Finish::Eos)));
+    let full = scripted(&[2, 3, 2, 3, 2, 4, 2], &["\u{4E04}\u{4E05}"], hide);
+    assert_eq!(full.end, Some(Ok(Finish::Length)));
+    assert_eq!((full.ids.len(), full.text.chars().count()), (6, 6));
+    let failed = scripted(&[2, 3], &[], hide);
+    let over = outcome(&[2, 3], "\u{4E02}\u{4E03}", Err(ErrorKind::Parameter));
+    assert_eq!(failed, over);
+    let outside = scripted(&[2, 90], &[], hide);
+    assert_eq!(outside, outcome(&[2], "\u{4E02}", Err(ErrorKind::Parameter)));
+}
+
+#[test]
+fn an_interrupt_keeps_what_there_is() {
+    let (model, tokenizer, prompts) = (model(), tokenizer(), prompts());
+    let mut batch = Batch::new(&model, &tokenizer);
+    let mut outcomes = BTreeMap::new();
+    for prompt in &prompts[2..4] {
+        let choosers = vec![Script(vec![4; 50])];
+        batch.join(request(prompt, choosers, 50)).expect("it fits");
+    }
+    step(&mut batch, &mut outcomes);
+    batch.interrupt(1);
+    batch.interrupt(77);
+    step(&mut batch, &mut outcomes);
+    batch.interrupt_all();
+    go_on(&mut batch, &mut outcomes);
+    let expected = |n: usize| Outcome {
+        ids: vec![4; n],
+        text: "\u{4E04}".repeat(n),
+        end: Some(Ok(Finish::Interrupted)),
+    };
+    assert_eq!(outcomes[&0], expected(2));
+    assert_eq!(outcomes[&1], expected(1));
+}
+
+#[test]
+fn the_context_is_a_limit_with_both_numbers() {
+    let (model, tokenizer) = (model(), tokenizer());
+    let context = tiny::GEMMA.max_seq;
+    let mut batch = Batch::new(&model, &tokenizer);
+    let script = || vec![Script(vec![4; 50])];
+    let join =
+        |batch: &mut Batch<'_, Script>, n: usize| batch.join(request(&vec![3; n], script(), 50));
+    let error = join(&mut batch, context + 1).expect_err("one too many");
+    assert_eq!(error.kind(), ErrorKind::Context);
+    assert!(error.to_string().contains("257") && error.to_string().contains("256"), "{error}");
+    let empty = join(&mut batch, 0).expect_err("nothing to feed");
+    assert_eq!(empty.kind(), ErrorKind::Prompt);
+    for room in [0, 1, 3] {
+        join(&mut batch, context - room).expect("it fits");
+    }
+    let outcomes = run(&mut batch);
+    let lengths: Vec<usize> = outcomes.values().map(|outcome| outcome.ids.len()).collect();
+    assert_eq!(lengths, [0, 1, 3]);
+    assert!(outcomes.values().all(|outcome| outcome.end == Some(Ok(Finish::Length))));
+}

@@ -1,0 +1,38 @@
+//! The real models and texts that some tests need, where this machine has them.
+
+use std::path::PathBuf;
+
+#[expect(clippy::disallowed_methods, reason = "a test is its own main")]
+fn variable(name: &str) -> Option<PathBuf> {
+    std::env::var(name).ok().map(PathBuf::from)
+}
+
+/// Shows a line among the test's output.
+#[expect(clippy::print_stderr, reason = "a test's figures are read by people")]
+pub(crate) fn say(line: &str) {
+    eprintln!("{line}");
+}
+
+fn found(path: PathBuf, way_out: &str) -> Option<PathBuf> {
+    let there = path.is_file();
+    if !there {
+        say(&format!("SKIPPED: {} is not there; {way_out}", path.display()));
+    }
+    Some(path).filter(|_| there)
+}
+
+/// The model of this file name in the cache; none, with a line that says so, where it is absent.
+pub(crate) fn path(file: &str) -> Option<PathBuf> {
+    let home = || variable("HOME").unwrap_or_default().join(".cache/kelvin/models");
+    let cache = variable("KELVIN_MODELS").unwrap_or_else(home);
+    found(cache.join(file), "scripts/get-models brings it")
+}
+
+/// A text that is not in the repository: from the folder `KELVIN_DATA`, or from `shared/data` beside
+/// the repository. None, with a line that says so, where it is absent.
+pub(crate) fn text(file: &str) -> Option<String> {
+    let beside = || concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data").into();
+    let data = variable("KELVIN_DATA").unwrap_or_else(beside);
+    let path = found(data.join(file), "KELVIN_DATA names its folder")?;
+    Some(std::fs::read_to_string(path).expect("the text can be read"))
+}
