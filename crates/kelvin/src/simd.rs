@@ -3,7 +3,10 @@
 //! A [`Pass`] is plain element-wise Rust. [`Level::run`] enters it through a function that enables an
 //! instruction set, and the compiler makes wide code of it there. Rust neither reorders floating-point
 //! operations nor fuses them, so every level gives the same bits; tests compare them.
-#![expect(unsafe_code, reason = "calling a function compiled for a detected instruction set")]
+#![cfg_attr(
+    all(feature = "std", target_arch = "x86_64"),
+    expect(unsafe_code, reason = "calling a function compiled for a detected instruction set")
+)]
 #![expect(
     clippy::inline_always,
     reason = "a pass is compiled inside the function that enables its level"
@@ -57,21 +60,16 @@ impl Level {
     }
 
     /// Runs a pass with this level's instructions; with plain ones where the machine lacks them.
-    #[cfg(all(feature = "std", target_arch = "x86_64"))]
     pub(crate) fn run<P: Pass>(self, pass: P) -> P::Output {
         match self {
             // SAFETY: `is_here` has just detected every feature that the callee enables.
+            #[cfg(all(feature = "std", target_arch = "x86_64"))]
             Self::Avx512 if self.is_here() => unsafe { run_avx512(pass) },
             // SAFETY: as above.
+            #[cfg(all(feature = "std", target_arch = "x86_64"))]
             Self::Avx2 if self.is_here() => unsafe { run_avx2(pass) },
-            _ => pass.run(),
+            Self::Scalar | Self::Avx2 | Self::Avx512 => pass.run(),
         }
-    }
-
-    /// Runs a pass.
-    #[cfg(not(all(feature = "std", target_arch = "x86_64")))]
-    pub(crate) fn run<P: Pass>(self, pass: P) -> P::Output {
-        pass.run()
     }
 }
 
@@ -267,7 +265,13 @@ impl Pass for BlockMaxima<'_> {
                 );
                 nan = from_fn(|lane| nan[lane] | u32::from(chunk[lane].is_nan()));
             }
-            *maximum = lanes.into_iter().fold(f32::NEG_INFINITY, |a, b| if b > a { b } else { a });
+            for half in [16, 8, 4, 2, 1] {
+                for lane in 0..half {
+                    let other = lanes[lane + half];
+                    lanes[lane] = if other > lanes[lane] { other } else { lanes[lane] };
+                }
+            }
+            *maximum = lanes[0];
         }
         nan.into_iter().any(|seen| seen != 0)
     }
