@@ -82,13 +82,26 @@ fn run_avx2<P: Pass>(pass: P) -> P::Output {
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
 fn run_avx512<P: Pass>(pass: P) -> P::Output {
-    pass.run()
+    // SAFETY: this function enables the features that the method asks for.
+    unsafe { pass.run_avx512() }
 }
 
-/// A loop over logits. `run` must be `#[inline(always)]`, so that it is compiled inside the caller.
-pub(crate) trait Pass {
+/// A loop over logits. Its methods must be `#[inline(always)]`, so that they are compiled inside the
+/// function that enables an instruction set.
+pub(crate) trait Pass: Sized {
     type Output;
     fn run(self) -> Self::Output;
+
+    /// The same with AVX-512, for the few loops that the compiler does not see through.
+    ///
+    /// # Safety
+    ///
+    /// The caller enables avx512f, avx512bw, avx512dq and avx512vl.
+    #[cfg(all(feature = "std", target_arch = "x86_64"))]
+    #[inline(always)]
+    unsafe fn run_avx512(self) -> Self::Output {
+        self.run()
+    }
 }
 
 /// How logits become weights: w = round(2^bits · exp((z − max) · `inverse_t`)).
@@ -278,38 +291,123 @@ impl Pass for BlockMaxima<'_> {
 }
 
 /// Appends the tokens whose logit is at least `least` (finite), in id order.
-pub(crate) struct Gather<'a> {
+pub(crate) struct Gather<'a, 'f> {
     pub(crate) first_id: TokenId,
     pub(crate) logits: &'a [f32],
     pub(crate) least: f32,
-    pub(crate) ids: &'a mut Vec<TokenId>,
-    pub(crate) found: &'a mut Vec<f32>,
+    pub(crate) found: &'a mut Found<'f>,
 }
 
-impl Pass for Gather<'_> {
+/// Where gathered tokens go: the first `count` items of two lists that may be longer.
+pub(crate) struct Found<'a> {
+    ids: &'a mut Vec<TokenId>,
+    logits: &'a mut Vec<f32>,
+    count: usize,
+}
+
+impl<'a> Found<'a> {
+    /// Starts with two lists whose items no longer count.
+    pub(crate) fn new(ids: &'a mut Vec<TokenId>, logits: &'a mut Vec<f32>) -> Self {
+        Self { ids, logits, count: 0 }
+    }
+
+    /// Grows the lists by a good deal where fewer than `more` places are left.
+    fn make_room(&mut self, more: usize) {
+        if self.ids.len().min(self.logits.len()) < self.count + more {
+            self.ids.resize(self.count + more + 4096, 0);
+            self.logits.resize(self.count + more + 4096, 0.0);
+        }
+    }
+
+    /// Cuts the lists to what was found.
+    pub(crate) fn finish(self) {
+        self.ids.truncate(self.count);
+        self.logits.truncate(self.count);
+    }
+}
+
+impl Gather<'_, '_> {
+    /// Goes over the logits, sixteen at a time: `compress` writes an id and a logit for each hit, in
+    /// order, to the front of what it is lent, whatever behind them, and says how many. The last
+    /// chunk is filled up with −∞, which is no hit.
+    #[inline(always)]
+    fn by_sixteens(
+        self,
+        compress: impl Fn(Chunk<'_>, &mut [TokenId; 16], &mut [f32; 16]) -> usize,
+    ) {
+        let Self { first_id, logits, least, found } = self;
+        found.make_room(logits.len() + 16);
+        let Found { ids, logits: values, count } = found;
+        let mut take = |first_id: TokenId, logits: &[f32; 16]| {
+            let ids = ids[*count..].first_chunk_mut().expect("room was made");
+            let values = values[*count..].first_chunk_mut().expect("room was made");
+            *count += compress(Chunk { first_id, logits, least }, ids, values);
+        };
+        let (chunks, rest) = logits.as_chunks::<16>();
+        let mut id = first_id;
+        for chunk in chunks {
+            take(id, chunk);
+            id += 16;
+        }
+        let mut last = [f32::NEG_INFINITY; 16];
+        last[..rest.len()].copy_from_slice(rest);
+        take(id, &last);
+    }
+}
+
+/// Sixteen neighbouring logits.
+#[derive(Clone, Copy)]
+struct Chunk<'a> {
+    first_id: TokenId,
+    logits: &'a [f32; 16],
+    least: f32,
+}
+
+impl Pass for Gather<'_, '_> {
     type Output = ();
 
     #[inline(always)]
     fn run(self) {
-        let Self { first_id, logits, least, ids, found } = self;
-        let (chunks, rest) = logits.as_chunks::<16>();
-        let mut id = first_id;
-        for chunk in chunks {
-            let mut hits = 0_u32;
-            for (lane, &z) in chunk.iter().enumerate() {
-                hits |= u32::from(z >= least) << lane;
+        self.by_sixteens(|Chunk { first_id, logits, least }, ids, found| {
+            let mut hits = 0;
+            if logits.iter().fold(0, |any, &z| any | u32::from(z >= least)) != 0 {
+                // every token is written and the place moves on for a hit: no branch for chance to decide
+                for (id, &z) in (first_id..).zip(logits) {
+                    (ids[hits & 15], found[hits & 15]) = (id, z);
+                    hits += usize::from(z >= least);
+                }
             }
-            while hits != 0 {
-                let lane = hits.trailing_zeros();
-                ids.push(id + lane);
-                found.push(chunk[lane as usize]);
-                hits &= hits - 1;
-            }
-            id += 16;
-        }
-        for (id, &z) in (id..).zip(rest).filter(|&(_, &z)| z >= least) {
-            ids.push(id);
-            found.push(z);
-        }
+            hits
+        });
     }
+
+    #[cfg(all(feature = "std", target_arch = "x86_64"))]
+    #[inline(always)]
+    unsafe fn run_avx512(self) {
+        // SAFETY: the caller enables avx512f.
+        self.by_sixteens(|chunk, ids, found| unsafe { compress_avx512(chunk, ids, found) });
+    }
+}
+
+/// What [`Gather::by_sixteens`] asks for, in one instruction each for ids and logits.
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
+#[target_feature(enable = "avx512f")]
+fn compress_avx512(chunk: Chunk<'_>, ids: &mut [TokenId; 16], found: &mut [f32; 16]) -> usize {
+    use core::arch::x86_64::{
+        _CMP_GE_OQ, _mm512_add_epi32, _mm512_cmp_ps_mask, _mm512_loadu_ps,
+        _mm512_maskz_compress_epi32, _mm512_maskz_compress_ps, _mm512_set1_epi32, _mm512_set1_ps,
+        _mm512_setr_epi32, _mm512_storeu_epi32, _mm512_storeu_ps,
+    };
+    // SAFETY: the array holds the sixteen floats that are read.
+    let logits = unsafe { _mm512_loadu_ps(chunk.logits.as_ptr()) };
+    let hits = _mm512_cmp_ps_mask::<_CMP_GE_OQ>(logits, _mm512_set1_ps(chunk.least));
+    let lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    let tokens = _mm512_add_epi32(lanes, _mm512_set1_epi32(chunk.first_id.cast_signed()));
+    // SAFETY: each array holds the sixteen items that are written.
+    unsafe {
+        _mm512_storeu_ps(found.as_mut_ptr(), _mm512_maskz_compress_ps(hits, logits));
+        let tokens = _mm512_maskz_compress_epi32(hits, tokens);
+        _mm512_storeu_epi32(ids.as_mut_ptr().cast(), tokens);
+    }
+    hits.count_ones() as usize
 }

@@ -4,6 +4,8 @@
 //! edits; temperature sets a scale; the first cut gathers the survivors into a compact list in id
 //! order. Integer weights and the total order are computed when a stage asks for them.
 
+mod compact;
+mod mass;
 mod order;
 mod row;
 
@@ -12,7 +14,9 @@ use alloc::vec::Vec;
 use crate::simd::{BLOCK, Gather, Law, Level, Mass, Moments, Spread, Weigh};
 use crate::{Decimal, TokenId, math};
 
-pub(crate) use order::{Rank, reach};
+use compact::Compact;
+pub(crate) use order::Rank;
+use order::reach;
 pub(crate) use row::{Edit, RowFault};
 use row::{Row, RowBuffers};
 
@@ -33,42 +37,6 @@ impl Workspace {
     pub(crate) fn reserve(&mut self, tokens: usize) {
         self.row.reserve(tokens);
         self.banned.reserve(tokens);
-    }
-}
-
-/// The survivors of a cut, in id order.
-#[derive(Debug, Clone, Default)]
-struct Compact {
-    ids: Vec<TokenId>,
-    logits: Vec<f32>,
-    weights: Vec<u64>,
-}
-
-impl Compact {
-    fn clear(&mut self) {
-        self.ids.clear();
-        self.logits.clear();
-        self.weights.clear();
-    }
-
-    /// Keeps the tokens for which `keep` holds. Weights are kept along where they are computed.
-    fn retain(&mut self, mut keep: impl FnMut(TokenId, f32, u64) -> bool) {
-        let weighed = !self.weights.is_empty();
-        let mut kept = 0;
-        for at in 0..self.ids.len() {
-            let weight = if weighed { self.weights[at] } else { 0 };
-            if keep(self.ids[at], self.logits[at], weight) {
-                self.ids[kept] = self.ids[at];
-                self.logits[kept] = self.logits[at];
-                if weighed {
-                    self.weights[kept] = weight;
-                }
-                kept += 1;
-            }
-        }
-        self.ids.truncate(kept);
-        self.logits.truncate(kept);
-        self.weights.truncate(kept);
     }
 }
 
@@ -400,76 +368,6 @@ impl<'a> Candidates<'a> {
         maxima[kth.token() as usize]
     }
 
-    /// Keeps the smallest prefix of the total order whose mass is at least `p` of what is left.
-    pub fn keep_mass(&mut self, p: Decimal) {
-        if p == Decimal::ONE {
-            return;
-        }
-        let total = self.total();
-        let needed = p.ceil_of(total).max(1);
-        if !self.is_compact {
-            self.gather_mass(needed, total);
-        }
-        self.rank_compact();
-        let last = reach(self.ranks, needed);
-        self.keep_through(last);
-    }
-
-    /// Gathers a prefix of the total order that holds at least `needed` of the mass `total`, and little
-    /// more.
-    fn gather_mass(&mut self, needed: u64, total: u64) {
-        let law = self.law();
-        let exact = 3.0; // nats below the maximum that are looked at one by one
-        let gather_to = |this: &mut Self, depth: f64| {
-            this.gather(depth_to_logit(law, depth));
-            let mass = this.weigh_compact(law);
-            this.total = Some(mass);
-            mass
-        };
-        let top = gather_to(self, exact);
-        if top >= needed {
-            return;
-        }
-        let missing = (needed - top) as f64 / (total - top) as f64;
-        let mut depth = self.estimate_depth(law, exact, missing);
-        while gather_to(self, depth) < needed {
-            depth *= 1.25; // past 50 nats no weight is left, so this ends
-        }
-    }
-
-    /// How many nats below the maximum the part `share` of the mass that lies more than `start` nats
-    /// below it is reached: an estimate from a sample of the blocks.
-    fn estimate_depth(&mut self, law: Law, start: f64, share: f64) -> f64 {
-        const BINS: usize = 256;
-        const BINS_PER_NAT: f64 = 4.0;
-        let mut bins = [0.0; BINS];
-        let stride = self.block_masses.len().div_ceil(64);
-        let level = self.level;
-        let mut weights = [0; BLOCK];
-        self.row.visit_blocks(f32::NEG_INFINITY, |block, logits| {
-            if block % stride != 0 {
-                return;
-            }
-            level.run(Weigh { law, logits, weights: &mut weights });
-            for (&logit, &weight) in logits.iter().zip(&weights) {
-                let depth = (law.max - f64::from(logit)) * law.inverse_t - start;
-                if depth > 0.0 && weight > 0 {
-                    #[expect(clippy::cast_possible_truncation, reason = "0 < depth < 50")]
-                    #[expect(clippy::cast_sign_loss, reason = "0 < depth < 50")]
-                    let bin = (depth * BINS_PER_NAT) as usize;
-                    bins[bin.min(BINS - 1)] += weight as f64;
-                }
-            }
-        });
-        let wanted = share * bins.iter().sum::<f64>();
-        let mut mass = 0.0;
-        let bin = bins.iter().position(|&weight| {
-            mass += weight;
-            mass >= wanted
-        });
-        start + (bin.unwrap_or(BINS) as f64 + 2.0) / BINS_PER_NAT
-    }
-
     /// Keeps the prefix of the total order whose weights are all at least `least`; the first token stays.
     pub fn keep_weights(&mut self, least: u64) {
         if least == 0 {
@@ -564,12 +462,12 @@ impl<'a> Candidates<'a> {
     /// Gathers the tokens whose logit is at least `least`: from here on the candidates are compact.
     fn gather(&mut self, least: f32) {
         let Self { row, compact, level, .. } = self;
-        compact.clear();
         let least = least.max(f32::MIN);
+        let mut found = compact.refill();
         row.visit_blocks(least, |block, logits| {
-            let Compact { ids, logits: found, .. } = &mut **compact;
-            level.run(Gather { first_id: first_id(block), logits, least, ids, found });
+            level.run(Gather { first_id: first_id(block), logits, least, found: &mut found });
         });
+        found.finish();
         self.became_compact();
     }
 

@@ -3,6 +3,7 @@
 use core::cmp::Reverse;
 
 use crate::TokenId;
+use crate::simd::Law;
 
 /// A token's place in the total order: a larger logit first, then a smaller id. The smallest rank is first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,6 +47,32 @@ pub(crate) fn reach<K: Ord + Copy>(items: &mut [(K, u64)], needed: u64) -> K {
         mass >= needed
     });
     rest[crossing.unwrap_or(rest.len() - 1)].0
+}
+
+/// The range of some logits cut into slices, the first at the top.
+pub(super) struct Slices {
+    top: f32,
+    per_logit: f32,
+}
+
+impl Slices {
+    pub(super) const COUNT: usize = 512;
+
+    /// Slices from the law's maximum down to the least of `logits`, or to where weights end.
+    #[expect(clippy::cast_possible_truncation, reason = "the maximum is one of the logits, an f32")]
+    pub(super) fn new(law: Law, logits: &[f32]) -> Self {
+        let worst = logits.iter().copied().fold(f32::INFINITY, f32::min);
+        let span = (law.max - f64::from(worst)).min(50.0 / law.inverse_t);
+        Self { top: law.max as f32, per_logit: (Self::COUNT as f64 / span) as f32 }
+    }
+
+    /// The slice of a logit. Rounding keeps order: a larger logit never has a later slice. What lies
+    /// below the range is in the last one; 0 · ∞, when the range is empty, in the first.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it saturates")]
+    pub(super) fn of(&self, logit: f32) -> usize {
+        let slice = ((self.top - logit) * self.per_logit) as u32;
+        (slice as usize).min(Self::COUNT - 1)
+    }
 }
 
 #[cfg(test)]
