@@ -58,6 +58,6 @@ impl Console<'_> {
 
     /// Writes one JSON value on a line of its own.
     pub(crate) fn json(&mut self, value: &serde_json::Value) -> io::Result<()> {
-        writeln!(self.out, "{value}")
+        writeln!(self.text, "{value}")
     }
 }

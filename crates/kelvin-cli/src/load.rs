@@ -82,8 +82,13 @@ pub(crate) fn with_policy(
 /// Those of a file that is no model of a known architecture.
 pub(crate) fn assemble(gguf: &Gguf, card: Card, options: EngineOptions) -> Result<Loaded> {
     let in_file = |error: kelvin_lm::Error| error.in_file(&card.path);
-    let model = Model::from_gguf(gguf, options).map_err(in_file)?;
-    let tokenizer = Tokenizer::from_gguf(gguf).map_err(in_file)?;
+    // side by side: the one packs weights, the other builds tables
+    let (model, tokenizer) = std::thread::scope(|scope| {
+        let tokenizer = scope.spawn(|| Tokenizer::from_gguf(gguf));
+        (Model::from_gguf(gguf, options), tokenizer.join())
+    });
+    let tokenizer = tokenizer.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    let (model, tokenizer) = (model.map_err(in_file)?, tokenizer.map_err(in_file)?);
     Ok(Loaded { model, tokenizer, card })
 }
 

@@ -130,6 +130,15 @@ impl Sampler {
     /// Chooses the next token like [`Sampler::sample`], and says how probable the choice was: its
     /// logprob in the distribution it was drawn from, in nats; 0 when greedy.
     ///
+    /// ```
+    /// # use kelvin::{Pipeline, Sampler};
+    /// let mut sampler = Sampler::new("top-k(2)".parse::<Pipeline>()?, 3)?;
+    /// let (token, logprob) = sampler.sample_with_logprob(&[2.0, 1.0, 0.5])?;
+    /// let account = sampler.sample_traced(&[2.0, 1.0, 0.5], 1)?;
+    /// assert_eq!((account.token, account.logprob), (token, logprob));
+    /// # Ok::<(), kelvin::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`Sampler::sample`].

@@ -1,6 +1,6 @@
 //! The passes over many logits, compiled once for each instruction set.
 //!
-//! A [`Pass`] is plain element-wise Rust. [`Level::run`] enters it through a function that enables an
+//! A pass is plain element-wise Rust. `Level::run` enters it through a function that enables an
 //! instruction set, and the compiler makes wide code of it there. Rust neither reorders floating-point
 //! operations nor fuses them, so every level gives the same bits; tests compare them.
 #![cfg_attr(

@@ -107,7 +107,11 @@ fn tour() -> Command {
         )
         .args(engine::args())
         .args(randomness::args())
-        .args([max_new_tokens().default_value("300"), raw_text(), json()])
+        .args([
+            max_new_tokens().help("Most tokens to draw for each experiment [default: 300]"),
+            raw_text(),
+            json(),
+        ])
 }
 
 fn models() -> Command {

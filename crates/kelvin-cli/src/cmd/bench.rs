@@ -16,10 +16,10 @@ use crate::term::table::{Align, Table};
 
 /// Rounds; in each, the probe, a prefill and a decode take turns, so that a disturbance meets all.
 const ROUNDS: usize = 5;
-/// Tokens of a prompt.
-const PREFILL: usize = 256;
-/// Tokens decoded one by one after it.
-const DECODE: usize = 32;
+/// Tokens of a prompt: the length that llama.cpp's own benchmark takes.
+const PREFILL: usize = 512;
+/// Tokens decoded one by one from an empty cache, likewise.
+const DECODE: usize = 128;
 
 /// Runs the command.
 pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Code> {
@@ -73,26 +73,19 @@ struct Figures {
 impl Figures {
     fn take(model: &Model) -> Result<Self> {
         let max_seq = model.config().max_seq;
-        let n_decode = DECODE.min(max_seq / 2);
-        let n_prefill = PREFILL.min(max_seq - n_decode);
-        let ids = tokens(model, n_prefill + n_decode);
-        let (mut prefill, mut decode, mut bandwidth) = (Vec::new(), Vec::new(), Vec::new());
+        let (n_prefill, n_decode) = (PREFILL.min(max_seq), DECODE.min(max_seq));
+        let ids = tokens(model, n_prefill);
+        prefill(model, &ids)?; // warms pages and threads
+        let (mut prefills, mut decodes, mut bandwidths) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
-            bandwidth.push(bandwidth_probe(model.engine()));
-            let mut session = Session::new(model);
-            let start = Instant::now();
-            session.feed(&ids[..n_prefill])?;
-            prefill.push(n_prefill as f64 / start.elapsed().as_secs_f64());
-            let start = Instant::now();
-            for id in &ids[n_prefill..] {
-                session.feed(&[*id])?;
-            }
-            decode.push(n_decode as f64 / start.elapsed().as_secs_f64());
+            bandwidths.push(bandwidth_probe(model.engine()));
+            prefills.push(prefill(model, &ids)?);
+            decodes.push(decode(model, &ids[..n_decode])?);
         }
         Ok(Self {
-            prefill: Spread::of(prefill),
-            decode: Spread::of(decode),
-            bandwidth: Spread::of(bandwidth),
+            prefill: Spread::of(prefills),
+            decode: Spread::of(decodes),
+            bandwidth: Spread::of(bandwidths),
             bytes_per_token: model.bytes_per_token(),
             n_prefill,
             n_decode,
@@ -146,6 +139,24 @@ impl Figures {
             "bandwidth_share": self.share(),
         })
     }
+}
+
+/// Tokens per second of a prompt that is fed at once.
+fn prefill(model: &Model, ids: &[TokenId]) -> Result<f64> {
+    let mut session = Session::new(model);
+    let start = Instant::now();
+    session.feed(ids)?;
+    Ok(ids.len() as f64 / start.elapsed().as_secs_f64())
+}
+
+/// Tokens per second of tokens fed one by one, sampling not counted.
+fn decode(model: &Model, ids: &[TokenId]) -> Result<f64> {
+    let mut session = Session::new(model);
+    let start = Instant::now();
+    for id in ids {
+        session.feed(&[*id])?;
+    }
+    Ok(ids.len() as f64 / start.elapsed().as_secs_f64())
 }
 
 /// Tokens from all over the vocabulary, the same in each run.

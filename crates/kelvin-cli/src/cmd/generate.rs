@@ -168,7 +168,11 @@ impl Prompt {
 }
 
 /// An error unless the prompt, and what is asked for beyond it, fit the context.
-fn check_context(n_prompt: usize, asked: Option<usize>, max_seq: usize) -> Result<(), Failure> {
+pub(super) fn check_context(
+    n_prompt: usize,
+    asked: Option<usize>,
+    max_seq: usize,
+) -> Result<(), Failure> {
     let context = format!("the model's context of {}", count(max_seq));
     let prompt = counted(n_prompt, "token");
     if n_prompt > max_seq {

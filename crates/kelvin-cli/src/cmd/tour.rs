@@ -6,7 +6,7 @@ use kelvin::{Pipeline, Sampler};
 use kelvin_lm::generate::{Batch, Detok, Request};
 use serde_json::json;
 
-use super::generate::{code, footer};
+use super::generate::{check_context, code, footer};
 use crate::args::policy::text;
 use crate::args::randomness::Randomness;
 use crate::console::Console;
@@ -14,6 +14,9 @@ use crate::exit::Code;
 use crate::load::{self, Loaded};
 use crate::playback::{self, InOrder, JsonLines, Opening, View, Watched, play};
 use crate::term::number::counted;
+
+/// Tokens drawn for each experiment where nobody says how many.
+const MAX_NEW_TOKENS: usize = 300;
 
 /// The experiments: what each shows, and its pipeline.
 const EXPERIMENTS: [(&str, &str); 6] = [
@@ -34,7 +37,8 @@ pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Cod
     let ids = loaded.encode(prompt, load::special_tokens(matches))?;
     let randomness = Randomness::from_matches(matches);
     let seed = randomness.for_prompt(&ids);
-    let asked: u32 = *matches.get_one("max-new-tokens").expect("the length has a default");
+    let asked = matches.get_one::<u32>("max-new-tokens").map(|&n| n as usize);
+    check_context(ids.len(), asked, loaded.model.config().max_seq)?;
 
     let mut choosers = Vec::new();
     let depth = matches.get_flag("json").then_some(1);
@@ -43,7 +47,7 @@ pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Cod
         choosers.push(Watched::new(sampler.with_seed(seed).with_prompt(&ids)?, depth));
     }
     let mut batch = Batch::new(&loaded.model, &loaded.tokenizer);
-    let (detok, max_new_tokens) = (Detok::new(Vec::new())?, asked as usize);
+    let (detok, max_new_tokens) = (Detok::new(Vec::new())?, asked.unwrap_or(MAX_NEW_TOKENS));
     batch.join(Request { prompt: ids.clone(), choosers, detok, max_new_tokens })?;
 
     let mut facts = loaded.facts();

@@ -146,8 +146,9 @@ impl Listener for InOrder<'_, '_> {
     }
 
     fn failed(&mut self, sequence: usize, error: &Error) -> Result<()> {
-        let label = self.sequences[sequence].label.clone();
-        self.console.tell_error(&format!("{label}: {error}"))?;
+        let label = &self.sequences[sequence].label;
+        let place = if label.is_empty() { String::new() } else { format!("{label}: ") };
+        self.console.tell_error(&format!("{place}{error}"))?;
         self.end(sequence)
     }
 }

@@ -168,3 +168,15 @@ fn completions_know_the_stages() {
         assert!(script.stdout.contains("repetition-penalty"), "{shell}");
     }
 }
+
+#[test]
+fn help_is_data_where_it_is_asked_for_and_talk_where_it_is_not() {
+    let asked = kelvin(&["--help"]);
+    assert_eq!((asked.code, asked.stderr.as_str()), (0, ""));
+    for args in [&[][..], &["models"]] {
+        let needed = kelvin::<&str>(args);
+        assert_eq!((needed.code, needed.stdout.as_str()), (2, ""));
+        assert!(needed.stderr.contains("Usage: kelvin"), "{}", needed.stderr);
+    }
+    assert_eq!(asked.stdout, kelvin::<&str>(&[]).stderr);
+}

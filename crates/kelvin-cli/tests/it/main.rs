@@ -3,6 +3,9 @@
 mod binary;
 mod color;
 mod contract;
+mod generate;
+mod real;
 mod reference;
+mod tiny;
 mod transcripts;
 mod vectors;

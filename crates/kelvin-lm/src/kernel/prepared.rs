@@ -139,13 +139,15 @@ fn quantise<S: Simd>(simd: S, x: [S::F32; 2]) -> QuantBlock {
         let shifted = simd.add(simd.mul(x, inverse), rounder);
         simd.sub_i32(simd.to_bits(shifted), simd.to_bits(rounder))
     };
-    let quants = [round(x[0]), round(x[1])];
-    let sums = quants.map(|quants| simd.to_array(quants).into_iter().sum::<i32>());
-    let bytes = quants.map(|quants| simd.low_bytes(quants));
+    let (first, last) = (round(x[0]), round(x[1]));
+    let sum = |quants| simd.to_array(quants).iter().sum::<i32>();
+    let sums = [sum(first), sum(last)];
+    let bytes = [simd.low_bytes(first), simd.low_bytes(last)];
     let mut words = [0; BLOCK / 4];
-    for (word, bytes) in words.iter_mut().zip(bytes.as_flattened().as_chunks::<4>().0) {
-        *word = i32::from_le_bytes(bytes.map(i8::cast_unsigned));
+    for (word, &[a, b, c, d]) in words.iter_mut().zip(bytes.as_flattened().as_chunks::<4>().0) {
+        let bytes = [a.cast_unsigned(), b.cast_unsigned(), c.cast_unsigned(), d.cast_unsigned()];
+        *word = i32::from_le_bytes(bytes);
     }
     let scaled_sum = scale * (sums[0] + sums[1]) as f32;
-    QuantBlock { words, scale, scaled_sum, minus_sums: sums.map(|sum| -sum) }
+    QuantBlock { words, scale, scaled_sum, minus_sums: [-sums[0], -sums[1]] }
 }

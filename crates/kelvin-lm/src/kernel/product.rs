@@ -101,6 +101,18 @@ trait Product {
     -> [S::F32; R];
 }
 
+/// Block `index` of each row.
+///
+/// A loop: the compiler does not inline `map` over an array here, and calls it for every block.
+#[inline(always)]
+fn blocks<B, const R: usize>(x: [&[B]; R], index: usize) -> [&B; R] {
+    let mut blocks = [&x[0][index]; R];
+    for (block, x) in blocks.iter_mut().zip(x) {
+        *block = &x[index];
+    }
+    blocks
+}
+
 /// Integer dot products per block, scaled and added in f32, block after block.
 struct Int8<F>(F);
 
@@ -114,14 +126,12 @@ impl<F: Quantised> Product for Int8<F> {
 
     #[inline(always)]
     fn tile<S: Simd, const R: usize>(simd: S, tile: &[Line], x: [&[QuantBlock]; R]) -> [S::F32; R] {
-        // says that the rows are equally long, so that one check of an index serves all
         let n_blocks = x[0].len();
-        let x = x.map(|x| &x[..n_blocks]);
         let mut sums = [simd.splat(0.0); R];
         for (index, record) in tile.chunks_exact(F::LINES).enumerate() {
             let first = index * F::BLOCKS;
             for block in 0..F::BLOCKS.min(n_blocks - first) {
-                let x = x.map(|x| &x[first + block]);
+                let x = blocks(x, first + block);
                 for index in 0..F::PARTS {
                     Part::<F>::of(record, block, index).add(simd, x, &mut sums);
                 }
@@ -202,12 +212,11 @@ impl<F: Format> Product for Float<F> {
         x: [&[Self::Block]; R],
     ) -> [S::F32; R] {
         let n_blocks = x[0].len();
-        let x = x.map(|x| &x[..n_blocks]);
         let mut parts = [[simd.splat(0.0); 4]; R];
         for (index, record) in tile.chunks_exact(F::LINES).enumerate() {
             let first = index * F::BLOCKS;
             for block in 0..F::BLOCKS.min(n_blocks - first) {
-                let x = x.map(|x| &x[first + block]);
+                let x = blocks(x, first + block);
                 for group in 0..GROUPS {
                     let weights = F::values(simd, record, block, group);
                     for (parts, x) in parts.iter_mut().zip(x) {
@@ -219,6 +228,10 @@ impl<F: Format> Product for Float<F> {
                 }
             }
         }
-        parts.map(|[a, b, c, d]| simd.add(simd.add(a, b), simd.add(c, d)))
+        let mut sums = [simd.splat(0.0); R];
+        for (sum, [a, b, c, d]) in sums.iter_mut().zip(parts) {
+            *sum = simd.add(simd.add(a, b), simd.add(c, d));
+        }
+        sums
     }
 }

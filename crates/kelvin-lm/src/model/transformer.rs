@@ -1,5 +1,7 @@
 //! The forward pass: tokens and their caches to logits.
 
+use rayon::prelude::*;
+
 use super::weights::{Layer, Weights};
 use crate::TokenId;
 use crate::cache::KvCache;
@@ -103,6 +105,9 @@ impl Turns<Frequencies> {
 /// Positions computed together: enough that the weights are read seldom, few enough that what a
 /// pass holds stays in the processor's cache. No bit depends on it.
 const CHUNK: usize = 64;
+
+/// Numbers below which a second thread costs more than it saves.
+const PIECE: usize = 4096;
 
 impl Default for Scratch {
     fn default() -> Self {
@@ -284,7 +289,11 @@ impl Decoder<'_> {
         let outputs = &mut [&mut scratch.gate[..], &mut scratch.up[..]];
         self.engine.product(&inputs, &scratch.prepared, outputs);
         let activation = self.config.activation;
-        self.engine.dispatch(Gated { activation, gate: &mut scratch.gate, up: &scratch.up });
+        scratch
+            .gate
+            .par_chunks_mut(PIECE)
+            .zip(scratch.up.par_chunks(PIECE))
+            .for_each(|(gate, up)| self.engine.dispatch(Gated { activation, gate, up }));
         self.engine.prepare(&scratch.gate, self.config.d_ff, &[&layer.down], &mut scratch.prepared);
         self.engine.product(&[&layer.down], &scratch.prepared, &mut [&mut scratch.block[..]]);
         self.join_stream(scratch, layer.post_ffn_norm.as_deref());
@@ -328,7 +337,10 @@ impl Decoder<'_> {
     }
 
     fn norm(&self, weight: &[f32], rows: &mut [f32]) {
-        self.engine.dispatch(RmsNorm { weight, eps: self.config.norm_eps, rows });
+        let eps = self.config.norm_eps;
+        let whole_rows = (PIECE / weight.len()).max(1) * weight.len();
+        rows.par_chunks_mut(whole_rows)
+            .for_each(|rows| self.engine.dispatch(RmsNorm { weight, eps, rows }));
     }
 }
 
