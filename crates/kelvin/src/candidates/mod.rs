@@ -197,6 +197,7 @@ impl<'a> Candidates<'a> {
     pub fn allow_only(&mut self, tokens: &[TokenId]) {
         if self.is_compact {
             self.compact.retain(|id, _, _| tokens.binary_search(&id).is_ok());
+            self.compact.weights.clear(); // the maximum may have gone
             self.total = None;
         } else {
             self.compact.clear();

@@ -304,6 +304,23 @@ fn s27_the_repetition_penalty_counts_a_token_once() {
     assert_eq!(seen.kept[0].1, 4.0);
 }
 
+/// The window holds exactly the last tokens of its part of the sequence.
+#[test]
+fn s27_the_window_of_a_penalty_ends_where_it_says() {
+    for (scope, penalised) in [
+        ("last=1", vec![3]),
+        ("last=2", vec![2, 3]),
+        ("last=0", vec![]),
+        ("last=2, scope=prompt", vec![2, 3]),
+        ("scope=output", vec![]),
+    ] {
+        let pipeline = format!("repetition-penalty(2, {scope})");
+        let seen = look(&pipeline, &[0, 1, 2, 3], &[8.0; 5]).expect("finite");
+        let found = seen.kept.iter().filter(|(_, z)| *z == 4.0).map(|&(id, _)| id);
+        assert_eq!(found.collect::<Vec<TokenId>>(), penalised, "{scope}");
+    }
+}
+
 #[test]
 fn s28_a_row_with_everything_banned_is_an_error_that_names_the_stage() {
     let row = [1.0, 2.0];
