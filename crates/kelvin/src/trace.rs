@@ -1,6 +1,10 @@
 //! The account of one decision: what the model said, what each stage did to it, how the draw fell.
 
+mod tail;
+
 use alloc::vec::Vec;
+
+pub use tail::TailBin;
 
 use crate::candidates::{Candidates, Edit, Rank, Workspace};
 use crate::rng::Draw;
@@ -32,6 +36,8 @@ pub struct TraceStep {
     pub stages: Vec<StageEffect>,
     /// The best tokens of the model's distribution, in its order.
     pub head: Vec<HeadToken>,
+    /// The rest of the model's distribution, in at most 64 bins from the top down.
+    pub tail: Vec<TailBin>,
     /// The best tokens of the final distribution's support, in the total order.
     pub support_head: Vec<SupportToken>,
     /// Tokens that no stage removed.
@@ -91,6 +97,7 @@ pub(crate) struct Tracer {
     level: Level,
     raw: RawSummary,
     head: Vec<HeadToken>,
+    tail: Vec<TailBin>,
     stages: Vec<StageEffect>,
     input: Option<Input>,
 }
@@ -121,8 +128,8 @@ struct Input {
 
 impl Tracer {
     pub(crate) fn new(depth: usize, level: Level) -> Self {
-        let (head, stages) = (Vec::new(), Vec::new());
-        Self { depth, level, raw: RawSummary::default(), head, stages, input: None }
+        let (head, tail, stages) = (Vec::new(), Vec::new(), Vec::new());
+        Self { depth, level, raw: RawSummary::default(), head, tail, stages, input: None }
     }
 
     /// Draws (or takes the first) and closes the account.
@@ -155,6 +162,7 @@ impl Tracer {
             draw,
             stages: self.stages,
             head: self.head,
+            tail: self.tail,
             support_head,
             kept,
             support,
@@ -211,7 +219,9 @@ impl Observer for Tracer {
         let mut ranked = Vec::new();
         best.visit(|token, logit, _| ranked.push(Rank::new(logit, token)));
         ranked.sort_unstable();
-        self.head.extend(ranked.iter().take(self.depth).map(|rank| {
+        ranked.truncate(self.depth);
+        self.tail = tail::summarise(logits, ranked.last().copied());
+        self.head.extend(ranked.iter().map(|rank| {
             let token = rank.token();
             let logit = logits[token as usize];
             let raw_p = math::exp(self.raw.logprob(logit));

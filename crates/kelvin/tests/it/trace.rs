@@ -226,3 +226,39 @@ fn check_random(random: &mut Random, kind: rows::Kind, len: usize) -> bool {
     let rules = random_rules(random, len);
     check(&rules, &logits, &history)
 }
+
+/// A trace's head and tail bins say what the best token's probability is at any temperature.
+#[test]
+fn head_and_tail_stand_for_the_whole_row() {
+    for kind in [rows::Kind::Flat, rows::Kind::Peaked, rows::Kind::Holed] {
+        let logits = rows::row(kind, 5000, 11);
+        let mut sampler = Sampler::new(kelvin::Pipeline::neutral(), logits.len()).expect("small");
+        let trace = sampler.sample_traced(&logits, 64).expect("a usable row");
+        let counted: usize = trace.tail.iter().map(|bin| bin.count).sum();
+        let live = logits.iter().filter(|z| z.is_finite()).count();
+        assert_eq!(counted + 64, live, "{kind:?}: every token is in the head or in a bin");
+        for t in [0.05, 0.2, 0.5, 1.0, 2.0, 5.0] {
+            let top = f64::from(trace.head[0].logit);
+            let e = |z: f64| kelvin::math::exp((z - top) / t);
+            let head: f64 = trace.head.iter().map(|token| e(f64::from(token.logit))).sum();
+            let spread = |bin: &kelvin::trace::TailBin| 1.0 + bin.variance / (2.0 * t * t);
+            let tail: f64 =
+                trace.tail.iter().map(|bin| bin.count as f64 * e(bin.mean) * spread(bin)).sum();
+            let whole: f64 = logits.iter().map(|&z| e(f64::from(z))).sum();
+            let (said, exact) = (1.0 / (head + tail), 1.0 / whole);
+            assert!((said - exact).abs() < 1e-5, "{kind:?}, T = {t}: {said} for {exact}");
+        }
+    }
+}
+
+/// The bins of a row that needs none, and of one whose tail is all equal.
+#[test]
+fn tails_of_short_and_level_rows() {
+    let tail = |logits: &[f32], depth| {
+        let mut sampler = Sampler::new(kelvin::Pipeline::neutral(), logits.len()).expect("small");
+        sampler.sample_traced(logits, depth).expect("a usable row").tail
+    };
+    assert_eq!(tail(&[1.0, 0.0, f32::NEG_INFINITY], 2), []);
+    let level = kelvin::trace::TailBin { count: 2, mean: 0.0, variance: 0.0 };
+    assert_eq!(tail(&[1.0, 0.0, 0.0], 1), [level]);
+}
