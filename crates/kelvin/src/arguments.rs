@@ -77,9 +77,7 @@ impl<'a> Arguments<'a> {
 
     /// The error for a parameter's value.
     pub fn refuse(&self, at: usize) -> Error {
-        let param = &self.info.params[at];
-        let given = self.text(at).to_string();
-        Error::Parameter { stage: self.info.name, name: param.name, given, range: param.range }
+        self.info.refuse(at, self.text(at))
     }
 
     /// A number for which `allowed` holds.
@@ -164,8 +162,7 @@ impl<'a> Arguments<'a> {
     }
 
     fn refuse_item(&self, item: &str) -> Error {
-        let Param { name, range, .. } = self.info.params[0];
-        Error::Parameter { stage: self.info.name, name, given: item.to_string(), range }
+        self.info.refuse(0, item)
     }
 }
 

@@ -1,12 +1,11 @@
 //! Adaptive temperature: the flatter the distribution, the higher the temperature.
 
 use alloc::boxed::Box;
-use alloc::format;
 use core::fmt;
 
 use super::{Effect, Kind, Param, Stage, StageInfo, Step};
 use crate::candidates::Candidates;
-use crate::{Error, Result, math};
+use crate::{Result, math};
 
 pub(super) static INFO: StageInfo = StageInfo {
     name: "adaptive-temperature",
@@ -104,13 +103,12 @@ impl AdaptiveTemperature {
     ///
     /// # Errors
     ///
-    /// [`Error::Parameter`] unless 0 < min ≤ base ≤ max < ∞.
+    /// [`crate::Error::Parameter`] unless 0 < min ≤ base ≤ max < ∞.
     pub fn new(base: f64, min: f64, max: f64) -> Result<Self> {
         if is_valid(min) && min <= base && base <= max && max.is_finite() {
             return Ok(Self { range: Some(Range { base, min, max }) });
         }
-        let given = format!("{base}, min = {min}, max = {max}");
-        Err(Error::Parameter { stage: INFO.name, name: "base", given, range: RANGE })
+        Err(INFO.refuse(0, format_args!("{base}, min = {min}, max = {max}")))
     }
 
     /// The temperature for a row of this entropy (nats) over this many tokens.

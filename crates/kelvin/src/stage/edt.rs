@@ -1,12 +1,11 @@
 //! EDT: entropy-based dynamic temperature.
 
 use alloc::boxed::Box;
-use alloc::format;
 use core::fmt;
 
 use super::{Effect, Kind, Param, Stage, StageInfo, Step};
 use crate::candidates::Candidates;
-use crate::{Error, Result, math};
+use crate::{Result, math};
 
 pub(super) static INFO: StageInfo = StageInfo {
     name: "edt",
@@ -76,17 +75,13 @@ impl Edt {
     ///
     /// # Errors
     ///
-    /// [`Error::Parameter`] when either is outside its range.
+    /// [`crate::Error::Parameter`] when either is outside its range.
     pub fn new(theta: f64, base: f64) -> Result<Self> {
-        let refuse = |at: usize, given: f64| {
-            let Param { name, range, .. } = INFO.params[at];
-            Err(Error::Parameter { stage: INFO.name, name, given: format!("{given}"), range })
-        };
         if !(theta.is_finite() && theta >= 0.0) {
-            return refuse(0, theta);
+            return Err(INFO.refuse(0, theta));
         }
         if !(base.is_finite() && base > 0.0) {
-            return refuse(1, base);
+            return Err(INFO.refuse(1, base));
         }
         Ok(Self { theta, base })
     }

@@ -1,12 +1,11 @@
 //! Keep the tokens whose probability is at least epsilon.
 
 use alloc::boxed::Box;
-use alloc::string::ToString;
 use core::fmt;
 
 use super::{Effect, Kind, Param, Stage, StageInfo, Step};
 use crate::candidates::Candidates;
-use crate::{Decimal, Error, Result};
+use crate::{Decimal, Result};
 
 pub(super) static INFO: StageInfo = StageInfo {
     name: "epsilon-cutoff",
@@ -62,15 +61,10 @@ impl EpsilonCutoff {
     ///
     /// # Errors
     ///
-    /// [`Error::Parameter`] when it is outside its range.
+    /// [`crate::Error::Parameter`] when it is outside its range.
     pub fn new(epsilon: f64) -> Result<Self> {
         let decimal = Decimal::nearest(epsilon).filter(|_| is_valid(epsilon));
-        let range = INFO.params[0].range;
-        let refused = || {
-            let given = epsilon.to_string();
-            Error::Parameter { stage: INFO.name, name: "epsilon", given, range }
-        };
-        Ok(Self { epsilon: decimal.ok_or_else(refused)? })
+        Ok(Self { epsilon: decimal.ok_or_else(|| INFO.refuse(0, epsilon))? })
     }
 
     /// Every token is kept.

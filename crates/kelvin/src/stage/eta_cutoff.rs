@@ -1,12 +1,11 @@
 //! Keep the tokens above a floor that falls as the entropy rises.
 
 use alloc::boxed::Box;
-use alloc::string::ToString;
 use core::fmt;
 
 use super::{Effect, Kind, Param, Stage, StageInfo, Step};
 use crate::candidates::Candidates;
-use crate::{Error, Result, math};
+use crate::{Result, math};
 
 pub(super) static INFO: StageInfo = StageInfo {
     name: "eta-cutoff",
@@ -64,18 +63,12 @@ impl EtaCutoff {
     ///
     /// # Errors
     ///
-    /// [`Error::Parameter`] when it is outside its range.
+    /// [`crate::Error::Parameter`] when it is outside its range.
     pub fn new(epsilon: f64) -> Result<Self> {
         if is_valid(epsilon) {
             return Ok(Self { epsilon });
         }
-        let range = INFO.params[0].range;
-        Err(Error::Parameter {
-            stage: INFO.name,
-            name: "epsilon",
-            given: epsilon.to_string(),
-            range,
-        })
+        Err(INFO.refuse(0, epsilon))
     }
 
     /// Every token is kept.

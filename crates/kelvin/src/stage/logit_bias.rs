@@ -1,13 +1,12 @@
 //! Logit bias: adds to chosen logits.
 
 use alloc::boxed::Box;
-use alloc::format;
 use alloc::vec::Vec;
 use core::fmt;
 
 use super::{Effect, Kind, Param, Stage, StageInfo, Step};
 use crate::candidates::Candidates;
-use crate::{Error, Result, TokenId};
+use crate::{Result, TokenId};
 
 pub(super) static INFO: StageInfo = StageInfo {
     name: "logit-bias",
@@ -56,7 +55,7 @@ impl LogitBias {
     ///
     /// # Errors
     ///
-    /// [`Error::Parameter`] when an id occurs twice or a bias is NaN or +∞.
+    /// [`crate::Error::Parameter`] when an id occurs twice or a bias is NaN or +∞.
     pub fn new(biases: impl IntoIterator<Item = (TokenId, f64)>) -> Result<Self> {
         let mut biases: Vec<_> = biases.into_iter().collect();
         biases.sort_unstable_by_key(|&(id, _)| id);
@@ -65,11 +64,7 @@ impl LogitBias {
             .or(biases.iter().copied().find(|(_, bias)| bias.is_nan() || *bias == f64::INFINITY));
         match refused {
             None => Ok(Self { biases }),
-            Some((id, bias)) => {
-                let Param { name, range, .. } = INFO.params[0];
-                let given = format!("{id}={bias}");
-                Err(Error::Parameter { stage: INFO.name, name, given, range })
-            }
+            Some((id, bias)) => Err(INFO.refuse(0, format_args!("{id}={bias}"))),
         }
     }
 }

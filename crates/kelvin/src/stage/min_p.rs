@@ -1,12 +1,11 @@
 //! Keep the tokens at least m times as probable as the best one.
 
 use alloc::boxed::Box;
-use alloc::string::ToString;
 use core::fmt;
 
 use super::{Effect, Kind, Param, Stage, StageInfo, Step};
 use crate::candidates::Candidates;
-use crate::{Decimal, Error, Result};
+use crate::{Decimal, Result};
 
 pub(super) static INFO: StageInfo = StageInfo {
     name: "min-p",
@@ -64,15 +63,10 @@ impl MinP {
     ///
     /// # Errors
     ///
-    /// [`Error::Parameter`] when it is outside its range.
+    /// [`crate::Error::Parameter`] when it is outside its range.
     pub fn new(m: f64) -> Result<Self> {
         let decimal = Decimal::nearest(m).filter(|_| is_valid(m));
-        let range = INFO.params[0].range;
-        let refused = || {
-            let given = m.to_string();
-            Error::Parameter { stage: INFO.name, name: "m", given, range }
-        };
-        Ok(Self { m: decimal.ok_or_else(refused)? })
+        Ok(Self { m: decimal.ok_or_else(|| INFO.refuse(0, m))? })
     }
 
     /// Every token is kept.

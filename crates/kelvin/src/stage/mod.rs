@@ -22,7 +22,7 @@ mod top_p;
 mod typical_p;
 
 use alloc::boxed::Box;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use core::fmt;
 
 pub use adaptive_temperature::AdaptiveTemperature;
@@ -46,7 +46,7 @@ pub use typical_p::TypicalP;
 use crate::arguments::Arguments;
 use crate::candidates::Candidates;
 use crate::history::Part;
-use crate::{History, Result, Scope, TokenId};
+use crate::{Error, History, Result, Scope, TokenId};
 
 /// One step of a pipeline: narrows or reweighs the candidates.
 ///
@@ -135,6 +135,12 @@ impl StageInfo {
     /// The name as JSON and Python spell it.
     pub fn json_name(&self) -> String {
         self.name.replace('-', "_")
+    }
+
+    /// The error for a value outside the range of the parameter at this place.
+    pub(crate) fn refuse(&self, at: usize, given: impl fmt::Display) -> Error {
+        let Param { name, range, .. } = self.params[at];
+        Error::Parameter { stage: self.name, name, given: given.to_string(), range }
     }
 
     /// Whether the one parameter is a list that takes every argument.

@@ -1,12 +1,11 @@
 //! Presence penalty: tokens already seen lose a fixed amount.
 
 use alloc::boxed::Box;
-use alloc::string::ToString;
 use core::fmt;
 
 use super::{Effect, Kind, LAST, Param, SCOPE_OUTPUT, Stage, StageInfo, Step};
 use crate::candidates::Candidates;
-use crate::{Error, Result, Scope};
+use crate::{Result, Scope};
 
 pub(super) static INFO: StageInfo = StageInfo {
     name: "presence-penalty",
@@ -68,18 +67,12 @@ impl PresencePenalty {
     ///
     /// # Errors
     ///
-    /// [`Error::Parameter`] when `penalty` is outside its range.
+    /// [`crate::Error::Parameter`] when `penalty` is outside its range.
     pub fn new(penalty: f64, scope: Scope) -> Result<Self> {
         if is_valid(penalty) {
             return Ok(Self { penalty, scope });
         }
-        let range = INFO.params[0].range;
-        Err(Error::Parameter {
-            stage: INFO.name,
-            name: "penalty",
-            given: penalty.to_string(),
-            range,
-        })
+        Err(INFO.refuse(0, penalty))
     }
 }
 

@@ -1,12 +1,11 @@
 //! Repetition penalty: tokens already seen become less likely, by a factor.
 
 use alloc::boxed::Box;
-use alloc::string::ToString;
 use core::fmt;
 
 use super::{Effect, Kind, LAST, Param, SCOPE_ALL, Stage, StageInfo, Step};
 use crate::candidates::Candidates;
-use crate::{Error, Result, Scope};
+use crate::{Result, Scope};
 
 pub(super) static INFO: StageInfo = StageInfo {
     name: "repetition-penalty",
@@ -72,13 +71,12 @@ impl RepetitionPenalty {
     ///
     /// # Errors
     ///
-    /// [`Error::Parameter`] when `alpha` is outside its range.
+    /// [`crate::Error::Parameter`] when `alpha` is outside its range.
     pub fn new(alpha: f64, scope: Scope) -> Result<Self> {
         if is_valid(alpha) {
             return Ok(Self { alpha, scope });
         }
-        let range = INFO.params[0].range;
-        Err(Error::Parameter { stage: INFO.name, name: "alpha", given: alpha.to_string(), range })
+        Err(INFO.refuse(0, alpha))
     }
 }
 

@@ -1,12 +1,11 @@
 //! Temperature: divides the logits.
 
 use alloc::boxed::Box;
-use alloc::string::ToString;
 use core::fmt;
 
 use super::{Effect, Kind, Param, Stage, StageInfo, Step};
+use crate::Result;
 use crate::candidates::Candidates;
-use crate::{Error, Result};
 
 pub(super) static INFO: StageInfo = StageInfo {
     name: "temperature",
@@ -64,13 +63,12 @@ impl Temperature {
     ///
     /// # Errors
     ///
-    /// [`Error::Parameter`] when `t` is negative or not finite.
+    /// [`crate::Error::Parameter`] when `t` is negative or not finite.
     pub fn new(t: f64) -> Result<Self> {
         if is_valid(t) {
             return Ok(Self { t });
         }
-        let range = INFO.params[0].range;
-        Err(Error::Parameter { stage: INFO.name, name: "T", given: t.to_string(), range })
+        Err(INFO.refuse(0, t))
     }
 }
 

@@ -1,12 +1,11 @@
 //! Top-n-sigma: the tokens within n standard deviations of the best logit.
 
 use alloc::boxed::Box;
-use alloc::string::ToString;
 use core::fmt;
 
 use super::{Effect, Kind, Param, Stage, StageInfo, Step};
+use crate::Result;
 use crate::candidates::Candidates;
-use crate::{Error, Result};
 
 pub(super) static INFO: StageInfo = StageInfo {
     name: "top-n-sigma",
@@ -63,13 +62,12 @@ impl TopNSigma {
     ///
     /// # Errors
     ///
-    /// [`Error::Parameter`] when `n` is not finite and positive.
+    /// [`crate::Error::Parameter`] when `n` is not finite and positive.
     pub fn new(n: f64) -> Result<Self> {
         if is_valid(n) {
             return Ok(Self { n: Some(n) });
         }
-        let range = INFO.params[0].range;
-        Err(Error::Parameter { stage: INFO.name, name: "n", given: n.to_string(), range })
+        Err(INFO.refuse(0, n))
     }
 
     /// Every token is kept.

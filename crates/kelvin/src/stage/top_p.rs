@@ -1,12 +1,11 @@
 //! Keep the fewest tokens that together reach the probability p.
 
 use alloc::boxed::Box;
-use alloc::string::ToString;
 use core::fmt;
 
 use super::{Effect, Kind, Param, Stage, StageInfo, Step};
 use crate::candidates::Candidates;
-use crate::{Decimal, Error, Result};
+use crate::{Decimal, Result};
 
 pub(super) static INFO: StageInfo = StageInfo {
     name: "top-p",
@@ -66,15 +65,10 @@ impl TopP {
     ///
     /// # Errors
     ///
-    /// [`Error::Parameter`] when it is outside its range.
+    /// [`crate::Error::Parameter`] when it is outside its range.
     pub fn new(p: f64) -> Result<Self> {
         let decimal = Decimal::nearest(p).filter(|_| is_valid(p));
-        let range = INFO.params[0].range;
-        let refused = || {
-            let given = p.to_string();
-            Error::Parameter { stage: INFO.name, name: "p", given, range }
-        };
-        Ok(Self { p: decimal.ok_or_else(refused)? })
+        Ok(Self { p: decimal.ok_or_else(|| INFO.refuse(0, p))? })
     }
 
     /// Every token is kept.

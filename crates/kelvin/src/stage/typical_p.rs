@@ -1,12 +1,11 @@
 //! Keep the tokens of the most typical surprisal that reach the mass.
 
 use alloc::boxed::Box;
-use alloc::string::ToString;
 use core::fmt;
 
 use super::{Effect, Kind, Param, Stage, StageInfo, Step};
 use crate::candidates::Candidates;
-use crate::{Decimal, Error, Result};
+use crate::{Decimal, Result};
 
 pub(super) static INFO: StageInfo = StageInfo {
     name: "typical-p",
@@ -65,15 +64,10 @@ impl TypicalP {
     ///
     /// # Errors
     ///
-    /// [`Error::Parameter`] when it is outside its range.
+    /// [`crate::Error::Parameter`] when it is outside its range.
     pub fn new(mass: f64) -> Result<Self> {
         let decimal = Decimal::nearest(mass).filter(|_| is_valid(mass));
-        let range = INFO.params[0].range;
-        let refused = || {
-            let given = mass.to_string();
-            Error::Parameter { stage: INFO.name, name: "mass", given, range }
-        };
-        Ok(Self { mass: decimal.ok_or_else(refused)? })
+        Ok(Self { mass: decimal.ok_or_else(|| INFO.refuse(0, mass))? })
     }
 
     /// Every token is kept.
