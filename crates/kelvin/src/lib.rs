@@ -72,6 +72,7 @@ mod decimal;
 mod error;
 mod history;
 pub mod math;
+mod observer;
 pub mod pick;
 pub mod pipeline;
 pub mod preset;

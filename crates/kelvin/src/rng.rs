@@ -195,3 +195,16 @@ impl Draw {
         (self.word >> 11) as f64 / (1_u64 << 53) as f64
     }
 }
+
+/// What a token's draw depends on, besides the weights.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Coin {
+    pub(crate) seed: Seed,
+    pub(crate) position: u32,
+}
+
+impl Coin {
+    pub(crate) fn draw(self, total: u64) -> Draw {
+        Draw::below(total, self.seed, Counter::new(self.position, Domain::Pick))
+    }
+}

@@ -3,10 +3,11 @@
 use alloc::vec::Vec;
 
 use crate::candidates::{Candidates, RowFault, Workspace};
+use crate::observer::Observer;
 use crate::pipeline::check_token;
-use crate::rng::{Counter, Domain, Draw};
+use crate::rng::Coin;
 use crate::simd::Level;
-use crate::stage::{Effect, Stage, Step};
+use crate::stage::{Effect, Step};
 use crate::trace::{TraceStep, Tracer};
 use crate::{Error, History, Pipeline, Result, Seed, TokenId, math};
 
@@ -304,30 +305,4 @@ fn explain(fault: RowFault, logits: &[f32]) -> Error {
         }
         _ => Error::NothingLeft { stage: "logits" },
     }
-}
-
-/// What a token's draw depends on, besides the weights.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Coin {
-    pub(crate) seed: Seed,
-    pub(crate) position: u32,
-}
-
-impl Coin {
-    pub(crate) fn draw(self, total: u64) -> Draw {
-        Draw::below(total, self.seed, Counter::new(self.position, Domain::Pick))
-    }
-}
-
-/// Looks on while a pipeline runs; `()` looks at nothing and costs nothing.
-pub(crate) trait Observer {
-    fn start(&mut self, candidates: &mut Candidates<'_>);
-    fn before(&mut self, stage: &dyn Stage, candidates: &mut Candidates<'_>);
-    fn after(&mut self, stage: &dyn Stage, candidates: &mut Candidates<'_>);
-}
-
-impl Observer for () {
-    fn start(&mut self, _: &mut Candidates<'_>) {}
-    fn before(&mut self, _: &dyn Stage, _: &mut Candidates<'_>) {}
-    fn after(&mut self, _: &dyn Stage, _: &mut Candidates<'_>) {}
 }

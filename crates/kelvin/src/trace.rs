@@ -7,8 +7,8 @@ use alloc::vec::Vec;
 pub use tail::TailBin;
 
 use crate::candidates::{Candidates, Edit, Rank, Workspace};
-use crate::rng::Draw;
-use crate::sampler::{Coin, Observer};
+use crate::observer::Observer;
+use crate::rng::{Coin, Draw};
 use crate::simd::{Law, Level};
 use crate::stage::{Effect, Stage};
 use crate::{TokenId, math};
