@@ -103,12 +103,6 @@ impl fmt::Display for Decimal {
     }
 }
 
-impl PartialOrd for Decimal {
-    fn partial_cmp(&self, other: &Self) -> Option<core::cmp::Ordering> {
-        self.to_f64().partial_cmp(&other.to_f64())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -13,7 +13,7 @@ use core::str::FromStr;
 use crate::arguments::Arguments;
 use crate::pipeline::{Pick, Pipeline};
 use crate::stage::{self, Stage};
-use crate::{Error, Result};
+use crate::{Error, Result, nearest};
 
 impl FromStr for Pipeline {
     type Err = Error;
@@ -90,27 +90,8 @@ fn names() -> String {
 
 /// What to say of a name that no stage has: the nearest one, and all of them.
 fn unknown(name: &str) -> String {
-    let typed = name.to_ascii_lowercase();
-    let nearest =
-        stage::ALL.iter().map(|info| info.name).min_by_key(|known| distance(&typed, known));
-    let near = nearest.filter(|known| distance(&typed, known) <= 1 + typed.len() / 4);
-    match near {
+    match nearest(name, stage::ALL.iter().map(|info| info.name)) {
         Some(known) => format!("no stage {name:?}; did you mean {known}?"),
         None => format!("no stage {name:?}; they are {}", names()),
     }
-}
-
-/// Edits between two words (Levenshtein).
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.bytes().enumerate() {
-        let mut diagonal = i;
-        row[0] = i + 1;
-        for (j, y) in b.bytes().enumerate() {
-            let replaced = diagonal + usize::from(x != y);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
 }
