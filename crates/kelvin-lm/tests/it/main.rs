@@ -1,6 +1,7 @@
 //! Integration tests of `kelvin-lm`.
 
 mod batch;
+mod context;
 mod counting;
 mod determinism;
 mod detok;
