@@ -6,6 +6,7 @@ mod cache;
 mod config;
 pub mod dtype;
 mod error;
+pub mod eval;
 pub mod format;
 pub mod generate;
 pub mod kernel;

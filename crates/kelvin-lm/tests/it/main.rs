@@ -5,6 +5,7 @@ mod context;
 mod counting;
 mod determinism;
 mod detok;
+mod eval;
 mod forward;
 mod gguf;
 mod golden;
