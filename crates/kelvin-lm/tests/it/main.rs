@@ -11,5 +11,6 @@ mod kernel;
 mod model;
 mod real;
 mod reference;
+mod safetensors;
 mod tiny;
 mod tokenizer;
