@@ -13,5 +13,6 @@ mod kernel;
 mod model;
 mod real;
 mod reference;
+mod safetensors;
 mod tiny;
 mod tokenizer;
