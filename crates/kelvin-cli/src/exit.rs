@@ -13,7 +13,7 @@ use crate::term::theme;
 pub(crate) enum Code {
     /// All went well.
     Done = 0,
-    /// Something broke while running: a full disk, NaN from a model.
+    /// Something broke while running: a full disk, NaN from a model, a gate that was not passed.
     Failed = 1,
     /// Something typed is wrong: flags, ids, prompts, pipelines.
     Typed = 2,
@@ -47,6 +47,11 @@ impl Failure {
     /// Something read is wrong.
     pub(crate) fn read(message: impl Into<String>) -> Self {
         Self::new(Code::Read, message)
+    }
+
+    /// The run came to something that it was told not to accept.
+    pub(crate) fn failed(message: impl Into<String>) -> Self {
+        Self::new(Code::Failed, message)
     }
 
     fn new(code: Code, message: impl Into<String>) -> Self {

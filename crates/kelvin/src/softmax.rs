@@ -1,6 +1,6 @@
 //! A row of logits as the distribution it stands for, before any policy.
 
-use crate::candidates::{Candidates, Rank, Workspace};
+use crate::candidates::{Candidates, Workspace};
 use crate::simd::Level;
 use crate::{Result, TokenId};
 
@@ -64,6 +64,8 @@ impl Softmax {
 ///
 /// If the row has no such token.
 pub fn rank(logits: &[f32], token: TokenId) -> usize {
-    let own = Rank::new(logits[token as usize], token);
-    1 + (0..).zip(logits).filter(|&(id, &logit)| Rank::new(logit, id) < own).count()
+    let (before, rest) = logits.split_at(token as usize);
+    let (&own, after) = rest.split_first().expect("a token of the row");
+    let ahead = before.iter().filter(|&&logit| logit >= own).count();
+    1 + ahead + after.iter().filter(|&&logit| logit > own).count()
 }

@@ -33,6 +33,11 @@ pub(crate) fn listen_for_interrupts() -> Result<()> {
     Ok(())
 }
 
+/// Whether the user wants the run to end.
+pub(crate) fn is_interrupted() -> bool {
+    INTERRUPTED.load(Ordering::SeqCst)
+}
+
 /// A sampler that remembers its last step: how probable its choice was, or the whole account.
 #[derive(Debug, Clone)]
 pub(crate) struct Watched {
@@ -174,7 +179,7 @@ pub(crate) fn play(batch: &mut Batch<'_, Watched>, listener: &mut impl Listener)
     let start = Instant::now();
     let mut totals = Totals::default();
     while batch.is_live() {
-        if INTERRUPTED.load(Ordering::SeqCst) {
+        if is_interrupted() {
             batch.interrupt_all();
         }
         let events: Vec<Event> = batch.step()?.collect();

@@ -6,7 +6,7 @@ use kelvin::{Softmax, math, softmax};
 
 use super::{Text, Windows};
 use crate::generate::Session;
-use crate::{Model, Result, TokenId};
+use crate::{Error, ErrorKind, Model, Result, TokenId};
 
 /// Tokens scored between two looks at whether anybody wants more.
 const AT_ONCE: usize = 64;
@@ -57,9 +57,15 @@ impl<'m> Scoring<'m> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Parameter`](crate::ErrorKind::Parameter) for windows beyond the model's context,
-    /// [`ErrorKind::Prompt`](crate::ErrorKind::Prompt) for a token outside its vocabulary.
+    /// [`ErrorKind::Parameter`] for windows beyond the model's context, [`ErrorKind::Prompt`] for a
+    /// token outside its vocabulary.
     pub fn new(model: &'m Model, text: &'m Text, windows: Windows) -> Result<Self> {
+        let (size, max_seq) = (windows.size(), model.config().max_seq);
+        if size > max_seq {
+            let detail =
+                format!("windows of {size} tokens exceed the model's context of {max_seq}");
+            return Err(Error::new(ErrorKind::Parameter, detail));
+        }
         model.check_tokens(text.ids())?;
         let context = windows.context(usize::from(text.has_bos()))?;
         let session = Session::new(model).with_context(context)?;

@@ -172,8 +172,10 @@ fn what_cannot_be_scored_is_said() {
         (ErrorKind::Prompt, "token id 70 is outside 0 to 69")
     );
     let sound = text(None, &[5, 6]);
-    let wide = Scoring::new(&model, &sound, Windows::new(258, 9).expect("in range"));
-    assert_eq!(wide.expect_err("beyond 256").kind(), ErrorKind::Parameter);
+    let wide = Scoring::new(&model, &sound, Windows::new(257, 9).expect("in range"));
+    let wide = wide.expect_err("beyond 256");
+    assert_eq!(wide.kind(), ErrorKind::Parameter);
+    assert_eq!(wide.to_string(), "windows of 257 tokens exceed the model's context of 256");
     for (size, stride) in [(2, 1), (8, 0), (8, 7)] {
         let refused = Windows::new(size, stride).expect_err("out of range");
         assert_eq!(refused.kind(), ErrorKind::Parameter);
