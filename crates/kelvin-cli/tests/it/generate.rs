@@ -9,18 +9,18 @@ use serde_json::{Value, json};
 use crate::binary::{Run, command, run};
 use crate::tiny::Tiny;
 
-fn in_folder(folder: &Path) -> Command {
+pub(crate) fn in_folder(folder: &Path) -> Command {
     let mut command = command();
     command.env("KELVIN_MODELS", folder);
     command
 }
 
 /// Runs `kelvin` on the model of a folder; words are split at spaces.
-fn kelvin(folder: &Path, args: &str) -> Run {
+pub(crate) fn kelvin(folder: &Path, args: &str) -> Run {
     run(in_folder(folder).args(args.split_whitespace()), "")
 }
 
-fn lines(run: &Run) -> Vec<Value> {
+pub(crate) fn lines(run: &Run) -> Vec<Value> {
     run.stdout.lines().map(|line| serde_json::from_str(line).expect("each line is JSON")).collect()
 }
 
