@@ -78,6 +78,14 @@ impl Failure {
         self.hint = Some(hint.into());
         self
     }
+
+    /// The same failure, with another way out behind the first.
+    #[must_use]
+    pub(crate) fn or(mut self, other: &str) -> Self {
+        self.hint =
+            Some(self.hint.map_or_else(|| other.to_owned(), |hint| format!("{hint}, or {other}")));
+        self
+    }
 }
 
 impl fmt::Display for Failure {

@@ -1,5 +1,6 @@
 //! The command line: its commands and flags, built from the registry of stages.
 
+pub(crate) mod context;
 pub(crate) mod engine;
 pub(crate) mod policy;
 pub(crate) mod randomness;
@@ -52,6 +53,7 @@ fn generate() -> Command {
         .args(policy::args())
         .args(randomness::args())
         .args(length())
+        .args(context::args())
         .args([show_special(), echo(), raw_text()])
         .args([show().help("List the tokens, each with N candidates"), json()])
 }
@@ -94,6 +96,7 @@ fn next() -> Command {
         }))
         .args(policy::args())
         .args(randomness::args())
+        .args(context::args().map(|arg| arg.conflicts_with_all(["logits", "example"])))
         .args([show(), draws(), bits(), raw_text().conflicts_with_all(["logits", "example"]), json()])
 }
 

@@ -95,6 +95,11 @@ impl Context {
         self.shift.map_or(0, |shift| shift.keep)
     }
 
+    /// The tokens that a shift leaves out; 0 for a fixed context.
+    pub fn drop(self) -> usize {
+        self.shift.map_or(0, |shift| shift.drop)
+    }
+
     /// How often tokens were dropped when `len` tokens stand before the next one.
     pub fn shifts(self, len: usize) -> usize {
         let beyond = len.saturating_sub(self.limit);
@@ -110,7 +115,7 @@ impl Context {
 
     /// The tokens out of view after so many shifts.
     pub(super) fn dropped(self, shifts: usize) -> usize {
-        self.shift.map_or(0, |shift| shifts * shift.drop)
+        shifts * self.drop()
     }
 
     /// The longest sequence with no more shifts than one of `len` tokens.

@@ -14,6 +14,7 @@ use self::json::JsonLines;
 use self::report::Report;
 use self::row::{Figures, Row};
 use self::subject::Subject;
+use crate::args::context;
 use crate::args::policy::text;
 use crate::console::Console;
 use crate::exit::{Code, Failure};
@@ -104,17 +105,9 @@ fn load_model(name: &str, matches: &ArgMatches, console: &Console<'_>) -> Result
 }
 
 fn windows(matches: &ArgMatches, loaded: &Loaded) -> Result<Windows> {
-    let given = |name: &str| matches.get_one::<u32>(name).map(|&n| n as usize);
-    let max_seq = loaded.model.config().max_seq;
-    let size = given("context").unwrap_or(max_seq);
-    if size > max_seq {
-        let name = &loaded.card.name;
-        let what =
-            format!("--context {size} is more than the {max_seq} tokens of {name}'s context");
-        return Err(Failure::typed(what).into());
-    }
-    Ok(given("stride")
-        .map_or_else(|| Windows::halves(size), |stride| Windows::new(size, stride))?)
+    let size = context::limit(matches, loaded)?;
+    let stride = matches.get_one::<u32>("stride").map(|&n| n as usize);
+    Ok(stride.map_or_else(|| Windows::halves(size), |stride| Windows::new(size, stride))?)
 }
 
 /// `smollm2 · Q4_1 · 135M · fast · windows of 8192 tokens, 4096 apart`.
