@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use crate::Result;
 use crate::format::Folder;
 use crate::format::gguf::Gguf;
+use crate::{Config, Result};
 
 /// A model on disk, opened and checked: one file, or a folder.
 ///
@@ -33,6 +33,18 @@ impl Checkpoint {
             Folder::open(path.parent().unwrap_or(Path::new(""))).map(Self::Folder)
         } else {
             Gguf::read(path).map(Self::Gguf)
+        }
+    }
+
+    /// The blueprint of the model; no weights are read.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Config::from_gguf`] and [`Config::from_folder`].
+    pub fn config(&self) -> Result<Config> {
+        match self {
+            Self::Gguf(gguf) => Config::from_gguf(gguf),
+            Self::Folder(folder) => Config::from_folder(folder),
         }
     }
 }

@@ -16,12 +16,15 @@ pub mod tokenizer;
 
 pub use cache::KvCache;
 pub use checkpoint::Checkpoint;
-pub use config::{Activation, Architecture, Config, Window};
+pub use config::{
+    Activation, Architecture, Biases, Config, FeedForward, Llama3Scaling, NormKind, Positions,
+    QueryScale, Rope, RopeScaling, Window,
+};
 pub use error::{Error, ErrorKind};
 pub use generate::Session;
 pub use kelvin::TokenId;
 pub use kernel::{Engine, EngineOptions};
-pub use model::Model;
+pub use model::{Model, ModelOptions, WeightDtype};
 
 /// The result of everything here that can fail.
 pub type Result<T> = std::result::Result<T, Error>;
