@@ -8,6 +8,7 @@ pub mod dtype;
 mod error;
 pub mod format;
 pub mod generate;
+pub mod hub;
 pub mod kernel;
 pub mod model;
 pub mod tokenizer;
