@@ -7,6 +7,8 @@ mod detok;
 mod forward;
 mod gguf;
 mod golden;
+#[cfg(feature = "hub")]
+mod hub;
 mod kernel;
 mod model;
 mod real;

@@ -1,6 +1,6 @@
 //! Addresses on the hub, and where a redirect leads.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use ureq::http::Uri;
 
@@ -30,13 +30,18 @@ impl Origin {
         })
     }
 
-    /// The host, for people.
-    pub(super) fn host(&self) -> &str {
-        &self.host
-    }
-
     fn is_secure(&self) -> bool {
         self.scheme == "https"
+    }
+}
+
+impl fmt::Display for Origin {
+    /// The host, and the port where it is not the usual one.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.scheme.as_str(), self.port) {
+            ("http", 80) | ("https", 443) => f.write_str(&self.host),
+            _ => write!(f, "{}:{}", self.host, self.port),
+        }
     }
 }
 

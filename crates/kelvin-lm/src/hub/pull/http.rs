@@ -132,7 +132,7 @@ impl Http {
                 _ => return Err(refusal::of(status, response.headers(), self, asked)),
             }
         }
-        let detail = format!("{} redirects more than {LONGEST_WAY} times", self.origin.host());
+        let detail = format!("{} redirects more than {LONGEST_WAY} times", self.origin);
         Err(Error::new(ErrorKind::Network, detail).into())
     }
 
@@ -157,23 +157,24 @@ impl Http {
 
     /// A request that got no answer.
     fn lost(error: ureq::Error, place: &str) -> Trouble {
-        let origin = Origin::of(place);
-        let host = origin.as_ref().map_or(place, Origin::host);
-        let lasting = matches!(
-            error,
-            ureq::Error::Rustls(_)
-                | ureq::Error::Tls(_)
-                | ureq::Error::BadUri(_)
-                | ureq::Error::Http(_)
-        );
-        let hint = match error {
-            ureq::Error::Rustls(_) | ureq::Error::Tls(_) => {
-                "behind a proxy that signs for others, SSL_CERT_FILE names its certificate"
+        use ureq::Error::{BadUri, Http, Protocol, Rustls, Tls};
+        let host = Origin::of(place).map_or_else(|| place.to_owned(), |origin| origin.to_string());
+        let (what, hint) = match error {
+            Rustls(_) | Tls(_) => (
+                "cannot show that it is who it says",
+                "behind a proxy that signs for others, SSL_CERT_FILE names its certificate",
+            ),
+            Protocol(_) => {
+                ("does not answer as a web server does", "check HF_ENDPOINT and the proxy")
             }
-            _ => "check the network, HTTPS_PROXY and HF_ENDPOINT; what is cached works without",
+            _ => (
+                "cannot be reached",
+                "check the network, HTTPS_PROXY and HF_ENDPOINT; what is cached works without",
+            ),
         };
-        let detail = format!("{host} cannot be reached");
-        let told = Error::new(ErrorKind::Network, detail).hint(hint).caused_by(error);
+        let lasting = matches!(error, Rustls(_) | Tls(_) | BadUri(_) | Http(_));
+        let told =
+            Error::new(ErrorKind::Network, format!("{host} {what}")).hint(hint).caused_by(error);
         if lasting { Trouble::Lasting(told) } else { Trouble::Passing(told) }
     }
 }

@@ -6,6 +6,7 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{Checksum, FileState, PlannedFile};
 use crate::hub::{Cache, FileName, RepoId, Revision};
@@ -53,14 +54,16 @@ impl Store {
     /// What is there of a file.
     pub(super) fn state(&self, commit: &str, file: &PlannedFile) -> FileState {
         let size =
-            |path: &Path| path.metadata().ok().filter(fs::Metadata::is_file).map(|it| it.len());
+            |found: io::Result<fs::Metadata>| Some(found.ok().filter(fs::Metadata::is_file)?.len());
+        let blob = size(self.blob(&file.checksum).metadata());
         // where links are impossible, the snapshot may have the only copy
-        let places = [self.blob(&file.checksum), self.place(commit, &file.name)];
-        let mut sizes = places.iter().filter_map(|path| size(path));
-        if sizes.any(|found| file.n_bytes.is_none_or(|expected| expected == found)) {
+        let copy = size(self.place(commit, &file.name).symlink_metadata());
+        let is_right = |found: u64| file.n_bytes.is_none_or(|expected| expected == found);
+        if [blob, copy].into_iter().flatten().any(is_right) {
             return FileState::Whole;
         }
-        size(&self.partial_path(&file.checksum)).map_or(FileState::Partial(0), FileState::Partial)
+        let partial = size(self.partial_path(&file.checksum).metadata());
+        FileState::Partial(partial.unwrap_or(0))
     }
 
     /// Opens the partial file, with what an earlier run left in it.
@@ -210,13 +213,17 @@ impl Partial {
     }
 }
 
+/// Tells this process's writers apart, so that none meets another's unfinished work.
+static WRITERS: AtomicU64 = AtomicU64::new(0);
+
 /// A way to put something in a place.
 type Way<'a> = dyn Fn(&Path) -> io::Result<()> + 'a;
 
 /// Puts something in a place by the first way that works, replacing what was there at once.
 fn put(place: &Path, ways: &[&Way<'_>]) -> io::Result<()> {
     let mut aside = place.as_os_str().to_owned();
-    aside.push(format!(".{}.incomplete", std::process::id()));
+    let writer = WRITERS.fetch_add(1, Ordering::Relaxed);
+    aside.push(format!(".{}-{writer}.incomplete", std::process::id()));
     let aside = PathBuf::from(aside);
     let mut result = Ok(());
     for way in ways {
