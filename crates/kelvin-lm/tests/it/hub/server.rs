@@ -98,6 +98,12 @@ impl Repo {
             gate: None,
         }
     }
+
+    /// Whether a part of a path names a revision: a branch, a tag, or the commit.
+    fn knows(&self, revision: &str) -> bool {
+        let mut known = self.revisions.iter().chain([&self.commit]);
+        known.any(|known| known.replace('/', "%2F") == revision)
+    }
 }
 
 impl File {
@@ -240,8 +246,7 @@ fn reply(state: &State, request: &Request, path: &str) -> Reply {
     let token = request.header("authorization").and_then(|it| it.strip_prefix("Bearer "));
     let may_read = repo.gate.as_deref().is_none_or(|gate| token == Some(gate));
     if path.starts_with("/api/") {
-        let mut known = repo.revisions.iter().chain([&repo.commit]);
-        return if known.any(|known| known.replace('/', "%2F") == rest) {
+        return if repo.knows(rest) {
             Reply::new(200, &[], listing(repo).as_bytes())
         } else {
             nothing(404, "RevisionNotFound")
@@ -250,9 +255,13 @@ fn reply(state: &State, request: &Request, path: &str) -> Reply {
     if !may_read {
         return nothing(if token.is_some() { 403 } else { 401 }, "GatedRepo");
     }
-    let Some((commit, name)) = rest.split_once('/') else { return nothing(404, "") };
-    let file = repo.files.iter().find(|file| file.name == name && repo.commit == commit);
+    let (revision, name) = rest.split_once('/').unwrap_or((rest, ""));
+    if !repo.knows(revision) {
+        return nothing(404, "RevisionNotFound");
+    }
+    let file = repo.files.iter().find(|file| file.name == name);
     let Some(file) = file else { return nothing(404, "EntryNotFound") };
+    let commit = repo.commit.as_str();
     let (etag, size) = (format!("\"{}\"", file.etag()), file.bytes.len().to_string());
     let facts = [("x-repo-commit", commit), ("x-linked-etag", &etag), ("x-linked-size", &size)];
     if file.large {
