@@ -10,6 +10,7 @@ pub mod format;
 pub mod generate;
 pub mod hub;
 pub mod kernel;
+pub mod memory;
 pub mod model;
 pub mod tokenizer;
 

@@ -10,6 +10,7 @@ mod golden;
 #[cfg(feature = "hub")]
 mod hub;
 mod kernel;
+mod memory;
 mod model;
 mod real;
 mod reference;
