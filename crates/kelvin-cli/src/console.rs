@@ -3,6 +3,9 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
+use kelvin_lm::hub::Environment;
+
+use crate::models::Places;
 use crate::term::theme;
 
 /// What a command is lent by `main`: two streams and what the environment says.
@@ -21,9 +24,16 @@ pub(crate) struct Console<'a> {
     pub(crate) quiet: bool,
     /// The folder with the user's models.
     pub(crate) models: PathBuf,
+    /// The hub and its cache, as the environment names them.
+    pub(crate) hub: Environment,
 }
 
 impl Console<'_> {
+    /// Where models are.
+    pub(crate) fn places(&self) -> Places<'_> {
+        Places { folder: &self.models, hub: &self.hub }
+    }
+
     /// Says something that is not data, unless `-q`.
     pub(crate) fn talk(&mut self, line: &str) -> io::Result<()> {
         if self.quiet {

@@ -49,6 +49,11 @@ impl Failure {
         Self::new(Code::Read, message)
     }
 
+    /// Something broke while running.
+    pub(crate) fn failed(message: impl Into<String>) -> Self {
+        Self::new(Code::Failed, message)
+    }
+
     fn new(code: Code, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), hint: None, source: None }
     }
@@ -102,7 +107,7 @@ fn code_of_cause(cause: &(dyn StdError + 'static)) -> Option<Code> {
     if let Some(error) = cause.downcast_ref::<kelvin_lm::Error>() {
         return Some(match error.kind() {
             ErrorKind::Prompt | ErrorKind::Context | ErrorKind::Parameter => Code::Typed,
-            ErrorKind::Logits => Code::Failed,
+            ErrorKind::Logits | ErrorKind::Write => Code::Failed,
             _ => Code::Read,
         });
     }

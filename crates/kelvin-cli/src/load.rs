@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use crate::args::policy::text;
 use crate::console::Console;
 use crate::exit::Failure;
+use crate::memory;
 use crate::models;
 use crate::settings::Policy;
 use crate::term::number::parameters;
@@ -49,7 +50,8 @@ pub(crate) struct Card {
 /// Something read: no `-m`, nothing of that name, or not a model.
 pub(crate) fn open(matches: &ArgMatches, console: &Console<'_>) -> Result<(Gguf, Card)> {
     let name = text(matches, "model").ok_or_else(models::unnamed)?;
-    let path = models::locate(name, &console.models)?;
+    let path = models::locate(name, console.places())?;
+    memory::check_file(&path)?;
     let gguf = Gguf::read(&path)?;
     let name = match path.file_stem() {
         Some(stem) if name.contains(['/', '\\']) => stem.to_string_lossy().into_owned(),
@@ -72,6 +74,7 @@ pub(crate) fn with_policy(
     let (gguf, card) = open(matches, console)?;
     let policy = Policy::resolve(matches, Some(gguf.metadata()))?;
     console.warn_all(&policy.warnings)?;
+    memory::check(&gguf, &card, console)?;
     Ok((assemble(&gguf, card, engine_options(matches)?)?, policy))
 }
 

@@ -188,6 +188,12 @@ impl ModelName {
     pub fn file(&self) -> Option<&FileName> {
         self.file.as_ref()
     }
+
+    /// The same revision and file of another repository: what a short name stands for.
+    #[must_use]
+    pub fn with_repo(self, repo: RepoId) -> Self {
+        Self { repo, ..self }
+    }
 }
 
 impl From<RepoId> for ModelName {

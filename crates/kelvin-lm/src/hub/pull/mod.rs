@@ -176,12 +176,13 @@ impl Client {
     /// A client for the hub and the cache of this environment; nothing is sent yet.
     ///
     /// # Errors
-    /// [`ErrorKind::Parameter`] where the environment forbids the network, or names a hub, a proxy
-    /// or a token that is none; [`ErrorKind::Io`] for a token or certificates that cannot be read.
+    /// [`ErrorKind::Network`] where the environment forbids the network, [`ErrorKind::Parameter`]
+    /// where it names a hub, a proxy or a token that is none; [`ErrorKind::Io`] for a token or
+    /// certificates that cannot be read.
     pub fn new(environment: &Environment) -> Result<Self> {
         if let Some(offline) = &environment.offline {
             let name = offline.split('=').next().unwrap_or(offline);
-            return Err(Error::new(ErrorKind::Parameter, format!("{offline} forbids the network"))
+            return Err(Error::new(ErrorKind::Network, format!("{offline} forbids the network"))
                 .hint(format!("{name}=0 allows it for one command")));
         }
         let cache = Cache::new(&environment.cache);
