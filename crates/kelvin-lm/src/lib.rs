@@ -10,7 +10,9 @@ mod error;
 pub mod eval;
 pub mod format;
 pub mod generate;
+pub mod hub;
 pub mod kernel;
+pub mod memory;
 pub mod model;
 pub mod tokenizer;
 

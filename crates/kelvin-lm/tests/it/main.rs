@@ -9,7 +9,10 @@ mod eval;
 mod forward;
 mod gguf;
 mod golden;
+#[cfg(feature = "hub")]
+mod hub;
 mod kernel;
+mod memory;
 mod model;
 mod real;
 mod reference;
