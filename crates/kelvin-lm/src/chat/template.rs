@@ -10,6 +10,9 @@ use crate::format::json::{self, Limits};
 use crate::tokenizer::Tokenizer;
 use crate::{Error, ErrorKind, Result};
 
+/// Characters shown of what a template says when it refuses a conversation.
+const LONGEST_REFUSAL: usize = 500;
+
 /// The metadata key of GGUF's template; further ones have `.{name}` behind it.
 const GGUF_KEY: &str = "tokenizer.chat_template";
 
@@ -206,6 +209,7 @@ fn error(fault: &Fault) -> Error {
     };
     match fault.cause() {
         Cause::Refused(words) => {
+            let words: String = words.chars().take(LONGEST_REFUSAL).collect();
             let detail = format!("the chat template refuses the conversation: {words}");
             Error::new(ErrorKind::Conversation, detail)
         }

@@ -145,6 +145,7 @@ impl<'t> Value<'t> {
             Self::List(seq) | Self::Tuple(seq) => return Ok(Rc::clone(seq)),
             Self::Undefined(_) => Vec::new(),
             Self::Text(text) => {
+                meter.values(text.len())?; // each becomes a string of its own
                 let one = |c| Text::of(std::slice::from_ref(c), meter).map(Self::Text);
                 text.iter().map(one).collect::<Outcome<_>>()?
             }
