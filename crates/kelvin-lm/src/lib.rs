@@ -8,6 +8,7 @@ mod checkpoint;
 mod config;
 pub mod dtype;
 mod error;
+pub mod eval;
 pub mod format;
 pub mod generate;
 pub mod kernel;

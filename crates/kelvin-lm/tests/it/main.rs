@@ -2,9 +2,11 @@
 
 mod batch;
 mod chat;
+mod context;
 mod counting;
 mod determinism;
 mod detok;
+mod eval;
 mod forward;
 mod gguf;
 mod golden;
