@@ -3,6 +3,7 @@
 #![warn(missing_docs)]
 
 mod cache;
+pub mod chat;
 mod checkpoint;
 mod config;
 pub mod dtype;

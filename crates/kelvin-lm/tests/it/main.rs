@@ -1,6 +1,7 @@
 //! Integration tests of `kelvin-lm`.
 
 mod batch;
+mod chat;
 mod context;
 mod counting;
 mod determinism;
