@@ -57,7 +57,7 @@ pub(crate) fn open(matches: &ArgMatches, console: &Console<'_>) -> Result<(Gguf,
 /// # Errors
 ///
 /// Something read: nothing of that name, or not a model.
-pub(crate) fn open_named(name: &str, console: &Console<'_'>) -> Result<(Gguf, Card)> {
+pub(crate) fn open_named(name: &str, console: &Console<'_>) -> Result<(Gguf, Card)> {
     let path = models::locate(name, console.places())?;
     memory::check_file(&path)?;
     let gguf = Gguf::read(&path)?;
