@@ -18,7 +18,7 @@ pub mod model;
 pub mod tokenizer;
 
 pub use cache::KvCache;
-pub use checkpoint::Checkpoint;
+pub use checkpoint::{Checkpoint, Stored};
 pub use config::{
     Activation, Architecture, Biases, Config, FeedForward, Llama3Scaling, NormKind, Positions,
     QueryScale, Rope, RopeScaling, Window,
