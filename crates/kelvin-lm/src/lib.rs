@@ -3,6 +3,7 @@
 #![warn(missing_docs)]
 
 mod cache;
+mod checkpoint;
 mod config;
 pub mod dtype;
 mod error;
@@ -15,6 +16,7 @@ pub mod model;
 pub mod tokenizer;
 
 pub use cache::KvCache;
+pub use checkpoint::Checkpoint;
 pub use config::{Activation, Architecture, Config, Window};
 pub use error::{Error, ErrorKind};
 pub use generate::Session;

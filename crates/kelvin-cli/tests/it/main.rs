@@ -9,4 +9,5 @@ mod real;
 mod reference;
 mod tiny;
 mod transcripts;
+mod transformers;
 mod vectors;

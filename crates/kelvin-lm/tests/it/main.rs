@@ -14,5 +14,6 @@ mod memory;
 mod model;
 mod real;
 mod reference;
+mod safetensors;
 mod tiny;
 mod tokenizer;

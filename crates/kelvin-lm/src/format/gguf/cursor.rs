@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use crate::{Error, ErrorKind, Result};
 
-use super::text::Text;
+use crate::format::text::Text;
 
 /// A place in the file's header. Each read moves it on, or fails and says where and why.
 #[derive(Clone)]

@@ -3,7 +3,7 @@
 use crate::{Error, ErrorKind, Result};
 
 use super::cursor::{Cursor, checked};
-use super::text::Text;
+use crate::format::text::Text;
 
 /// Where records that start with a name begin in the file, in bytes from its start. They are read
 /// again when asked for.

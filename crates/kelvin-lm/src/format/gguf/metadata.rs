@@ -6,8 +6,8 @@ use crate::{Error, ErrorKind, Result};
 
 use super::cursor::{Cursor, checked};
 use super::index::Index;
-use super::text::Text;
 use super::value::{Array, Kind, Strings, Value};
+use crate::format::text::Text;
 
 /// The smallest pair: a key of one character, a type, one byte.
 pub(super) const MIN_BYTES: u64 = 8 + 1 + 4 + 1;

@@ -37,17 +37,15 @@
 
 mod cursor;
 mod index;
-mod magic;
 mod metadata;
 mod tensor;
-mod text;
 mod value;
 
 use std::fmt;
-use std::fs::{self, File};
-use std::io::{self, Read};
 use std::path::Path;
 
+use crate::format::file::Source;
+use crate::format::magic;
 use crate::{Error, ErrorKind, Result};
 
 use cursor::{Cursor, INCOMPLETE};
@@ -125,7 +123,7 @@ impl Gguf {
     ///
     /// Those of [`Gguf::parse`].
     pub fn parse_within(file: Vec<u8>, limit: u32) -> Result<Self> {
-        magic::check(&file)?;
+        magic::check_gguf(&file)?;
         let mut cursor = Cursor::new(&file, limit);
         let header = Header::read(&mut cursor)?;
         let keys = Index::read(&mut cursor, header.n_pairs, "metadata key", metadata::check_pair)?;
@@ -236,28 +234,7 @@ fn check_count(n: u64, most: u64, what: &str) -> Result<usize> {
 
 /// The bytes of the file at `path`; refused early where it starts as another format does.
 fn load(path: &Path) -> Result<Vec<u8>> {
-    let failed =
-        |cause: io::Error| Error::new(ErrorKind::Io, "cannot read the file").caused_by(cause);
-    let found = fs::metadata(path).map_err(|cause| match cause.kind() {
-        io::ErrorKind::NotFound => Error::new(ErrorKind::Io, "no such file")
-            .hint("check the path of the .gguf file")
-            .caused_by(cause),
-        _ => failed(cause),
-    })?;
-    if found.is_dir() {
-        let error = Error::new(ErrorKind::Io, "is a folder, expected a GGUF file");
-        return Err(error.hint("name a .gguf file inside it"));
-    }
-    if !found.is_file() {
-        let error = Error::new(ErrorKind::Io, "is a device or a pipe, expected a GGUF file");
-        return Err(error.hint("save the model to a file first"));
-    }
-    let mut file = File::open(path).map_err(failed)?;
-    let mut bytes = Vec::new();
-    file.by_ref().take(magic::SNIFFED as u64).read_to_end(&mut bytes).map_err(failed)?;
-    magic::check(&bytes)?;
-    let rest = usize::try_from(found.len()).unwrap_or(usize::MAX).saturating_sub(bytes.len());
-    bytes.try_reserve_exact(rest).map_err(|cause| failed(cause.into()))?;
-    file.read_to_end(&mut bytes).map_err(failed)?;
-    Ok(bytes)
+    let source = Source::open(path, "a GGUF file")?;
+    magic::check_gguf(&source.start(magic::SNIFFED)?)?;
+    source.all(usize::MAX)
 }

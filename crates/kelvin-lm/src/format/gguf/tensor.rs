@@ -7,7 +7,7 @@ use crate::{Error, ErrorKind, Result};
 
 use super::cursor::{Cursor, INCOMPLETE, checked};
 use super::index::Index;
-use super::text::Text;
+use crate::format::text::Text;
 
 /// The smallest record: a name of one character, one dimension, its size, type and offset.
 pub(super) const MIN_BYTES: u64 = 8 + 1 + 4 + 8 + 4 + 8;

@@ -5,7 +5,7 @@ use std::fmt::{self, Display};
 use crate::{Error, ErrorKind, Result};
 
 use super::cursor::{Cursor, INCOMPLETE, checked};
-use super::text::Text;
+use crate::format::text::Text;
 
 /// A metadata value. Strings are bytes: most are UTF-8, but tokens need not be.
 ///

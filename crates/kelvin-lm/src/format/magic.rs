@@ -1,16 +1,21 @@
-//! The first bytes of a file: GGUF, or what else it may be.
+//! The first bytes of a file: what was expected, or what else it may be.
+
+#![forbid(unsafe_code)]
 
 use crate::{Error, ErrorKind, Result};
 
 use super::text::Text;
 
-/// The most bytes that [`check`] looks at.
+/// The most bytes that are looked at.
 pub(super) const SNIFFED: usize = 64;
 
-const MAGIC: &[u8] = b"GGUF";
+/// The magic of a GGUF file.
+pub(crate) const GGUF: &[u8] = b"GGUF";
 
 /// Starts of files that are taken for models, what they are, and the way out.
-const OTHERS: [(&[u8], &str, &str); 14] = [
+const OTHERS: [(&[u8], &str, &str); 16] = [
+    (GGUF, "in the GGUF format", "name the .gguf file itself"),
+    (b"\x89HDF", "in the HDF5 format, as Keras writes", CONVERT),
     (
         b"version https://git-lfs",
         "a Git LFS pointer",
@@ -30,32 +35,46 @@ const OTHERS: [(&[u8], &str, &str); 14] = [
     (b"\x1f\x8b", "compressed by gzip", "unpack it first"),
     (b"\x28\xb5\x2f\xfd", "compressed by zstd", "unpack it first"),
 ];
-const CONVERT: &str = "convert the model to GGUF, or take one that is";
+const CONVERT: &str = "convert the model to safetensors or GGUF, or take one that is";
 const DOWNLOAD: &str = "the download failed: try it again";
 
 /// Refuses what does not start as a GGUF file does; a longer file needs only its first bytes here.
-pub(super) fn check(start: &[u8]) -> Result<()> {
-    if start.starts_with(MAGIC) {
+pub(super) fn check_gguf(start: &[u8]) -> Result<()> {
+    if start.starts_with(GGUF) {
         return Ok(());
     }
+    let magic = Text(&start[..start.len().min(GGUF.len())]);
+    Err(refusal(start, &format!("magic is \"{magic}\", expected \"GGUF\""), "a GGUF file"))
+}
+
+/// Refuses what does not start as a safetensors file does: eight bytes of length, then `{`.
+pub(super) fn check_safetensors(start: &[u8]) -> Result<()> {
+    if is_safetensors(start) {
+        return Ok(());
+    }
+    let shown = Text(&start[..start.len().min(9)]);
+    let detail = format!("starts with \"{shown}\", expected a length of 8 bytes and \"{{\"");
+    Err(refusal(start, &detail, "a safetensors file"))
+}
+
+/// What is wrong with a file of another format, and the way out where it is known.
+fn refusal(start: &[u8], detail: &str, expected: &str) -> Error {
     let start = &start[..start.len().min(SNIFFED)];
     let refused = |detail: String| Error::new(ErrorKind::Format, detail).at(0);
     if start.is_empty() {
-        return Err(refused("the file is empty, expected a GGUF file".into()).hint(DOWNLOAD));
+        return refused(format!("the file is empty, expected {expected}")).hint(DOWNLOAD);
     }
-    let magic = Text(&start[..start.len().min(MAGIC.len())]);
-    let detail = format!("magic is \"{magic}\", expected \"GGUF\"");
     match other(start) {
-        Some((what, hint)) => Err(refused(format!("{detail}: the file is {what}")).hint(hint)),
-        None => Err(refused(detail).hint(CONVERT)),
+        Some((what, hint)) => refused(format!("{detail}: the file is {what}")).hint(hint),
+        None => refused(detail.to_owned()).hint(CONVERT),
     }
 }
 
 fn other(start: &[u8]) -> Option<(&'static str, &'static str)> {
     let known = OTHERS.iter().find(|(magic, ..)| start.starts_with(magic));
     known.map(|&(_, what, hint)| (what, hint)).or_else(|| {
-        if start.get(8) == Some(&b'{') && start[..8].ends_with(&[0, 0]) {
-            Some(("in the safetensors format", CONVERT))
+        if is_safetensors(start) {
+            Some(("in the safetensors format", "name the folder that it lies in"))
         } else if start.iter().all(|&byte| byte == 0) {
             Some(("blank, as an unfinished download is", DOWNLOAD))
         } else if is_text(start) {
@@ -64,6 +83,11 @@ fn other(start: &[u8]) -> Option<(&'static str, &'static str)> {
             None
         }
     })
+}
+
+/// A header has at most 100 MB, so the upper bytes of its length are zero.
+fn is_safetensors(start: &[u8]) -> bool {
+    start.get(8) == Some(&b'{') && start[..8].ends_with(&[0, 0])
 }
 
 /// Whether these may be the first bytes of a text; the last character may be cut.

@@ -7,7 +7,7 @@ const SHOWN: usize = 64;
 
 /// Text of unknown origin on one line: control and invisible characters and stray bytes are escaped,
 /// the end is cut after 64 characters.
-pub(super) struct Text<'a>(pub(super) &'a [u8]);
+pub(crate) struct Text<'a>(pub(crate) &'a [u8]);
 
 impl fmt::Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

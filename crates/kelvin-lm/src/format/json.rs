@@ -1,0 +1,253 @@
+//! JSON files that nobody vouches for: walked once, without building anything, before they are read.
+//!
+//! The walk holds a file to JSON's grammar and to [`Limits`], and refuses an object that has a key
+//! twice, which readers elsewhere settle in different ways. What is then built is the caller's type
+//! alone.
+
+#![forbid(unsafe_code)]
+
+use std::collections::hash_map::DefaultHasher;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+
+use serde::de::{
+    Deserialize, DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor,
+};
+
+use crate::{Error, ErrorKind, Result};
+
+/// How deep arrays and objects may lie inside each other.
+const DEPTH: usize = 64;
+
+/// What a JSON file may hold.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// Bytes.
+    pub(crate) bytes: usize,
+    /// Keys, of all objects together.
+    pub(crate) keys: usize,
+    /// Elements of one array.
+    pub(crate) items: usize,
+}
+
+impl Limits {
+    #[cfg_attr(not(test), expect(dead_code, reason = "for config.json and its kin, next"))]
+    /// For a file of settings: a megabyte, a hundred times what they take.
+    pub(crate) const SETTINGS: Self = Self { bytes: 1 << 20, keys: 1 << 14, items: 1 << 14 };
+    /// For the header of a safetensors file of at most 4,096 tensors.
+    pub(crate) const HEADER: Self = Self { bytes: 100_000_000, keys: 1 << 14, items: 8 };
+    /// For a list of tensors and the files they are in.
+    pub(crate) const INDEX: Self = Self { bytes: 1 << 24, keys: 1 << 17, items: 8 };
+}
+
+/// The value in `bytes`, a whole JSON document that `what` names in errors.
+///
+/// Unknown keys are passed over, unless `T` says otherwise.
+///
+/// # Errors
+///
+/// [`ErrorKind::Format`] at a byte: not JSON, a key twice, deeper than 64, or not what `T` expects.
+/// [`ErrorKind::Unsupported`] beyond `limits`.
+pub(crate) fn read<'a, T: Deserialize<'a>>(
+    bytes: &'a [u8],
+    what: &str,
+    limits: Limits,
+) -> Result<T> {
+    check(bytes, what, limits)?;
+    serde_json::from_slice(bytes).map_err(|cause| refused(bytes, what, &cause))
+}
+
+/// Holds `bytes` to the grammar and to `limits`; builds nothing.
+///
+/// # Errors
+///
+/// Those of [`read`] that do not depend on a type.
+pub(crate) fn check(bytes: &[u8], what: &str, limits: Limits) -> Result<()> {
+    if bytes.len() > limits.bytes {
+        let detail =
+            format!("{what} has {} bytes, more than the limit of {}", bytes.len(), limits.bytes);
+        return Err(Error::new(ErrorKind::Unsupported, detail));
+    }
+    let mut keys = 0;
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let walked = Walk { limits, depth: 0, keys: &mut keys }.deserialize(&mut json);
+    walked.and_then(|()| json.end()).map_err(|cause| refused(bytes, what, &cause))
+}
+
+fn refused(bytes: &[u8], what: &str, cause: &serde_json::Error) -> Error {
+    let text = cause.to_string();
+    let rule = text.rsplit_once(" at line ").map_or(&*text, |(rule, _)| rule);
+    let at = offset(bytes, cause.line(), cause.column());
+    Error::new(ErrorKind::Format, format!("{what}: {rule}")).at(at)
+}
+
+/// The byte at a line and column, both from 1 (column 0 is the line's start).
+fn offset(bytes: &[u8], line: usize, column: usize) -> u64 {
+    let lines = bytes.split_inclusive(|&byte| byte == b'\n');
+    let before: usize = lines.take(line.saturating_sub(1)).map(<[u8]>::len).sum();
+    (before + column.saturating_sub(1)).min(bytes.len()) as u64
+}
+
+/// One value, walked.
+struct Walk<'k> {
+    limits: Limits,
+    depth: usize,
+    keys: &'k mut usize,
+}
+
+impl Walk<'_> {
+    fn deeper<E: serde::de::Error>(&mut self) -> std::result::Result<Walk<'_>, E> {
+        if self.depth == DEPTH {
+            return Err(E::custom(format_args!("nested deeper than {DEPTH}")));
+        }
+        Ok(Walk { limits: self.limits, depth: self.depth + 1, keys: self.keys })
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Walk<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> std::result::Result<(), D::Error> {
+        json.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Walk<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> std::result::Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> std::result::Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> std::result::Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> std::result::Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> std::result::Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_str<E>(self, _: &str) -> std::result::Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> std::result::Result<(), A::Error> {
+        let limit = self.limits.items;
+        let mut n = 0_usize;
+        while seq.next_element_seed(self.deeper()?)?.is_some() {
+            n += 1;
+            if n > limit {
+                return Err(A::Error::custom(format_args!("an array of more than {limit}")));
+            }
+        }
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> std::result::Result<(), A::Error> {
+        let limit = self.limits.keys;
+        let mut seen = Vec::new();
+        while let Some(key) = map.next_key_seed(Key)? {
+            *self.keys += 1;
+            if *self.keys > limit {
+                return Err(A::Error::custom(format_args!("more than {limit} keys")));
+            }
+            seen.push(key);
+            map.next_value_seed(self.deeper()?)?;
+        }
+        seen.sort_unstable();
+        if seen.array_windows().any(|[a, b]| a == b) {
+            return Err(A::Error::custom("an object has a key twice"));
+        }
+        Ok(())
+    }
+}
+
+/// A key, as 64 bits of its `SipHash`: a million keys meet by chance once in forty million files.
+struct Key;
+
+impl<'de> DeserializeSeed<'de> for Key {
+    type Value = u64;
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> std::result::Result<u64, D::Error> {
+        json.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Key {
+    type Value = u64;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_str<E>(self, key: &str) -> std::result::Result<u64, E> {
+        let mut hasher = DefaultHasher::new();
+        key.hash(&mut hasher);
+        Ok(hasher.finish())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Limits, check, read};
+
+    fn refusal(text: &str) -> String {
+        let small = Limits { bytes: 300, keys: 4, items: 3 };
+        check(text.as_bytes(), "config.json", small).expect_err("refused").to_string()
+    }
+
+    #[test]
+    fn what_is_sound_is_read() {
+        let text = br#" {"a": [1, -2, 3.5], "b": {"a": null, "c": "\u00e9"}} "#;
+        let value: std::collections::BTreeMap<String, serde_json::Value> =
+            read(text, "config.json", Limits::SETTINGS).expect("sound");
+        assert_eq!(value["b"]["c"], "é");
+    }
+
+    #[test]
+    fn each_rule_has_its_refusal_and_its_place() {
+        let cases = [
+            ("{\"a\": 1,\n \"a\": 2}", "config.json: an object has a key twice (byte 16)"),
+            ("{\"a\":1, \"\\u0061\":2}", "config.json: an object has a key twice (byte 18)"),
+            ("{\"a\": }", "config.json: expected value (byte 6)"),
+            ("[1,2,3,4]", "config.json: an array of more than 3 (byte 8)"),
+            (
+                "{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":1}}}}}",
+                "config.json: more than 4 keys (byte 23)",
+            ),
+            ("1 2", "config.json: trailing characters (byte 2)"),
+            (
+                "\"\u{1}\"",
+                "config.json: control character (\\u0000-\\u001F) found while parsing a string (byte 1)",
+            ),
+            ("1e999", "config.json: number out of range (byte 4)"),
+            ("", "config.json: EOF while parsing a value (byte 0)"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(refusal(text), expected, "{text:?}");
+        }
+        assert_eq!(
+            refusal(&" ".repeat(301)),
+            "config.json has 301 bytes, more than the limit of 300"
+        );
+        assert!(refusal(&"[".repeat(299)).contains("nested deeper than 64 (byte"));
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_refused() {
+        let error = check(b"{\"\xFF\": 1}", "config.json", Limits::SETTINGS).expect_err("refused");
+        assert!(error.to_string().contains("invalid unicode"), "{error}");
+    }
+}

@@ -1,0 +1,222 @@
+//! The tensors of a model, in one safetensors file or in several with an index.
+
+#![forbid(unsafe_code)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::json::{self, Limits};
+use super::safetensors::{Safetensors, Tensor};
+use super::text::Text;
+use crate::{Error, ErrorKind, Result};
+
+/// All tensors of a model, wherever they lie.
+///
+/// The index of a model in several files names a file for each tensor. Those names are plain file
+/// names in the folder of the index; every tensor is in the file that the index says, in no other,
+/// and no file holds one that the index does not know.
+#[derive(Debug)]
+pub struct Shards {
+    files: Vec<(PathBuf, Safetensors)>,
+    places: BTreeMap<String, Place>,
+}
+
+/// Where a tensor is.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    /// Its file, in `files`.
+    file: usize,
+    /// Its place among the file's tensors.
+    tensor: usize,
+}
+
+/// `model.safetensors.index.json`.
+#[derive(Deserialize)]
+struct Index {
+    weight_map: BTreeMap<String, String>,
+}
+
+impl Shards {
+    /// The tensors of one file.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Safetensors::open`].
+    pub fn single(path: &Path) -> Result<Self> {
+        let mut shards = Self { files: Vec::new(), places: BTreeMap::new() };
+        shards.add(path.to_owned(), |_| true)?;
+        Ok(shards)
+    }
+
+    /// The tensors of the files that an index names, which lie in its folder.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Safetensors::open`] for each file; [`ErrorKind::Format`] for an index that is no
+    /// JSON, names a file outside its folder, or contradicts a file.
+    pub fn indexed(index: &Path, bytes: &[u8]) -> Result<Self> {
+        Self::of_index(index, bytes).map_err(|error| match error.path() {
+            Some(_) => error,
+            None => error.in_file(index),
+        })
+    }
+
+    fn of_index(path: &Path, bytes: &[u8]) -> Result<Self> {
+        let index: Index = json::read(bytes, "the index", Limits::INDEX)?;
+        let names: BTreeSet<&str> = index.weight_map.values().map(String::as_str).collect();
+        let folder = path.parent().unwrap_or(Path::new(""));
+        names.iter().try_for_each(|name| check_name(name))?;
+        let mut shards = Self { files: Vec::new(), places: BTreeMap::new() };
+        for name in names {
+            let belongs = |tensor: &str| index.weight_map.get(tensor).is_some_and(|it| it == name);
+            shards.add(inside(folder, name)?, belongs)?;
+        }
+        let lost = index.weight_map.iter().find(|(name, _)| !shards.places.contains_key(*name));
+        match lost {
+            None => Ok(shards),
+            Some((tensor, file)) => {
+                let tensor = Text(tensor.as_bytes());
+                let detail =
+                    format!("the index has tensor \"{tensor}\" here, but the file lacks it");
+                Err(Error::new(ErrorKind::Format, detail).in_file(folder.join(file)))
+            }
+        }
+    }
+
+    /// Opens one file, each tensor of which `belongs` to it.
+    fn add(&mut self, path: PathBuf, belongs: impl Fn(&str) -> bool) -> Result<()> {
+        let (file, opened) = (self.files.len(), Safetensors::open(&path)?);
+        for (at, tensor) in opened.tensors().iter().enumerate() {
+            if !belongs(tensor.name()) {
+                let name = Text(tensor.name().as_bytes());
+                let detail = format!("tensor \"{name}\" is here, but not by the index");
+                let error = Error::new(ErrorKind::Format, detail);
+                return Err(error.at(tensor.offset()).in_file(path));
+            }
+            self.places.insert(tensor.name().to_owned(), Place { file, tensor: at });
+        }
+        self.files.push((path, opened));
+        Ok(())
+    }
+
+    fn at(&self, place: Place) -> &Tensor {
+        &self.files[place.file].1.tensors()[place.tensor]
+    }
+
+    /// The tensors, in the order of their names.
+    pub fn tensors(&self) -> impl ExactSizeIterator<Item = &Tensor> {
+        self.places.values().map(|&place| self.at(place))
+    }
+
+    /// The tensor of this name.
+    pub fn tensor(&self, name: &str) -> Option<&Tensor> {
+        self.places.get(name).map(|&place| self.at(place))
+    }
+
+    /// The file that a tensor lies in.
+    pub fn file_of(&self, tensor: &Tensor) -> Option<&Path> {
+        self.places.get(tensor.name()).map(|place| self.files[place.file].0.as_path())
+    }
+
+    /// The tensor's numbers as they are stored, read from its file.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Io`] where the file changed since it was opened; [`ErrorKind::Parameter`] for a
+    /// tensor of another model.
+    pub fn bytes(&self, tensor: &Tensor) -> Result<Vec<u8>> {
+        let Some(place) = self.places.get(tensor.name()) else {
+            let name = Text(tensor.name().as_bytes());
+            let detail = format!("tensor \"{name}\" is no part of this model");
+            return Err(Error::new(ErrorKind::Parameter, detail));
+        };
+        let (path, file) = &self.files[place.file];
+        file.bytes(tensor).map_err(|error| error.in_file(path))
+    }
+
+    /// The files, in the order of their names.
+    pub fn files(&self) -> impl ExactSizeIterator<Item = &Path> {
+        self.files.iter().map(|(path, _)| path.as_path())
+    }
+
+    /// The size of all files in bytes.
+    pub fn n_bytes(&self) -> u64 {
+        self.files.iter().map(|(_, file)| file.n_bytes()).sum()
+    }
+}
+
+/// Whether `name` is a plain file name, whatever the system: no folder, no drive, nothing hidden.
+fn check_name(name: &str) -> Result<()> {
+    let plain = matches!(
+        Path::new(name).components().collect::<Vec<_>>()[..],
+        [Component::Normal(only)] if only == name
+    );
+    if plain && !name.contains(['\\', ':', '\0']) && name.ends_with(".safetensors") {
+        return Ok(());
+    }
+    let shown = Text(name.as_bytes());
+    let detail =
+        format!("a tensor lies in \"{shown}\", expected a plain name of a .safetensors file");
+    Err(Error::new(ErrorKind::Format, detail).hint("take the model from who published it"))
+}
+
+/// The file of a plain name, which really lies in the folder, links followed, or in the `blobs` of
+/// the cached repository that the folder is a snapshot of, or in those that all repositories of
+/// that cache share.
+fn inside(folder: &Path, name: &str) -> Result<PathBuf> {
+    let path = folder.join(name);
+    let unreadable = |cause: std::io::Error| {
+        let hint = "the index names it; the download is incomplete";
+        let what = if cause.kind() == std::io::ErrorKind::NotFound {
+            "no such file"
+        } else {
+            "cannot read the file"
+        };
+        Error::new(ErrorKind::Io, what).in_file(&path).hint(hint).caused_by(cause)
+    };
+    let real = fs::canonicalize(&path).map_err(unreadable)?;
+    let home =
+        fs::canonicalize(if folder.as_os_str().is_empty() { Path::new(".") } else { folder });
+    let home = home.map_err(unreadable)?;
+    let snapshot = home.parent().filter(|parent| parent.ends_with("snapshots"));
+    let repository = snapshot.and_then(Path::parent);
+    let blobs = [repository, repository.and_then(Path::parent)].into_iter().flatten();
+    let in_blobs = |owner: &Path| real.starts_with(owner.join("blobs"));
+    if real.starts_with(&home) || blobs.into_iter().any(in_blobs) {
+        return Ok(path);
+    }
+    let detail = "links to a file outside the model's folder";
+    Err(Error::new(ErrorKind::Format, detail).in_file(&path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check_name;
+
+    #[test]
+    fn names_that_leave_the_folder_are_refused() {
+        for good in ["a.safetensors", "model-00001-of-00002.safetensors", "..a.safetensors"] {
+            assert!(check_name(good).is_ok(), "{good}");
+        }
+        let bad = [
+            "",
+            ".",
+            "..",
+            "../a.safetensors",
+            "/a.safetensors",
+            "a/b.safetensors",
+            "./a.safetensors",
+            "a.safetensors/",
+            "a\\b.safetensors",
+            "c:a.safetensors",
+            "a\0.safetensors",
+            "a.bin",
+        ];
+        for bad in bad {
+            assert!(check_name(bad).is_err(), "{bad:?}");
+        }
+    }
+}
