@@ -5,6 +5,7 @@
 mod cache;
 mod checkpoint;
 mod config;
+pub mod defaults;
 pub mod dtype;
 mod error;
 pub mod eval;

@@ -3,6 +3,7 @@
 mod batch;
 mod context;
 mod counting;
+mod defaults;
 mod determinism;
 mod detok;
 mod eval;
