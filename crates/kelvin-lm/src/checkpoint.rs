@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::defaults::GenerationDefaults;
 use crate::dtype::Dtype;
 use crate::format::Folder;
 use crate::format::gguf::Gguf;
@@ -46,6 +47,24 @@ impl Checkpoint {
         match self {
             Self::Gguf(gguf) => Config::from_gguf(gguf),
             Self::Folder(folder) => Config::from_folder(folder),
+        }
+    }
+
+    /// What its publisher wants generation to be like.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Folder::generation_config`] and [`GenerationDefaults::from_generation_config`].
+    pub fn generation_defaults(&self) -> Result<GenerationDefaults> {
+        match self {
+            Self::Gguf(gguf) => Ok(GenerationDefaults::from_gguf(gguf.metadata())),
+            Self::Folder(folder) => folder.generation_config()?.map_or_else(
+                || Ok(GenerationDefaults::default()),
+                |bytes| {
+                    let defaults = GenerationDefaults::from_generation_config(&bytes);
+                    defaults.map_err(|error| error.in_file(folder.path()))
+                },
+            ),
         }
     }
 
