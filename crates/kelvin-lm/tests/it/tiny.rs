@@ -103,7 +103,7 @@ impl Stored {
             Self::F32 | Self::Q8 => bits.to_le_bytes().to_vec(),
             Self::BF16 => low_half(bits >> 16),
             Self::F16 if x.abs() < 6.2e-5 => vec![0, 0],
-            Self::F16 => low_half((bits & 0x7fff_ffff) - (112 << 23) >> 13 | bits >> 31 << 15),
+            Self::F16 => low_half(((bits & 0x7fff_ffff) - (112 << 23)) >> 13 | bits >> 31 << 15),
         }
     }
 }
@@ -131,7 +131,7 @@ impl Tiny {
         for (name, dims) in names(&shape) {
             let n = dims.iter().product();
             let (centre, spread) = match dims.as_slice() {
-                [_] if name.ends_with(".bias") => (0.0, 0.4),
+                [_] if name.contains(".bias") => (0.0, 0.4),
                 [_] => (1.0, 0.5),
                 [_, cols] => (0.0, 2.0 / (*cols as f32).sqrt()),
                 _ => panic!("a tensor of {dims:?}"),
@@ -151,7 +151,9 @@ impl Tiny {
     pub(crate) fn rounded(mut self, stored: Stored) -> Self {
         for (dims, data) in self.tensors.values_mut() {
             if stored != Stored::Q8 {
-                data.iter_mut().for_each(|x| *x = stored.rounded(*x));
+                for x in data.iter_mut() {
+                    *x = stored.rounded(*x);
+                }
             } else if dims.len() == 2 {
                 assert!(dims[1].is_multiple_of(32), "rows are whole blocks");
                 for block in data.chunks_exact_mut(32) {
