@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use crate::args::policy::text;
 use crate::console::Console;
 use crate::exit::Failure;
+use crate::memory;
 use crate::models;
 use crate::settings::Policy;
 use crate::term::number::parameters;
@@ -48,8 +49,17 @@ pub(crate) struct Card {
 ///
 /// Something read: no `-m`, nothing of that name, or not a model.
 pub(crate) fn open(matches: &ArgMatches, console: &Console<'_>) -> Result<(Gguf, Card)> {
-    let name = text(matches, "model").ok_or_else(models::unnamed)?;
-    let path = models::locate(name, &console.models)?;
+    open_named(text(matches, "model").ok_or_else(models::unnamed)?, console)
+}
+
+/// The GGUF file of this name, checked.
+///
+/// # Errors
+///
+/// Something read: nothing of that name, or not a model.
+pub(crate) fn open_named(name: &str, console: &Console<'_>) -> Result<(Gguf, Card)> {
+    let path = models::locate(name, console.places())?;
+    memory::check_file(&path)?;
     let gguf = Gguf::read(&path)?;
     let name = match path.file_stem() {
         Some(stem) if name.contains(['/', '\\']) => stem.to_string_lossy().into_owned(),
@@ -72,6 +82,7 @@ pub(crate) fn with_policy(
     let (gguf, card) = open(matches, console)?;
     let policy = Policy::resolve(matches, Some(gguf.metadata()))?;
     console.warn_all(&policy.warnings)?;
+    memory::check(&gguf, &card, console)?;
     Ok((assemble(&gguf, card, engine_options(matches)?)?, policy))
 }
 

@@ -13,6 +13,7 @@ mod exit;
 mod input;
 mod json;
 mod load;
+mod memory;
 mod models;
 mod playback;
 mod settings;
@@ -27,6 +28,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::ArgMatches;
+use kelvin_lm::hub::Environment;
 
 use crate::console::Console;
 use crate::exit::Code;
@@ -39,10 +41,13 @@ fn main() -> ExitCode {
         out: &mut out,
         text: &mut io::stdout().lock(), // the same stream and buffer as `out`, past its filter
         terminal: io::stdout().is_terminal(),
+        color: anstream::AutoStream::choice(&io::stdout()),
         err: &mut err,
+        err_terminal: io::stderr().is_terminal(),
         width: columns(),
         quiet: false,
         models: models_folder(),
+        hub: Environment::read(|name| std::env::var_os(name)),
     };
     let ended = run(matches, &mut console);
     let ended = ended.and_then(|code| Ok(console.out.flush().map(|()| code)?));
@@ -61,6 +66,7 @@ fn run(matches: Result<ArgMatches, clap::Error>, console: &mut Console<'_>) -> R
     match name {
         "generate" => cmd::generate::run(matches, console),
         "next" => cmd::next::run(matches, console),
+        "score" => cmd::score::run(matches, console),
         "tour" => cmd::tour::run(matches, console),
         "models" => cmd::models::run(matches, console),
         "doctor" => cmd::doctor::run(matches, console),

@@ -3,13 +3,17 @@
 #![warn(missing_docs)]
 
 mod cache;
+pub mod chat;
 mod checkpoint;
 mod config;
 pub mod dtype;
 mod error;
+pub mod eval;
 pub mod format;
 pub mod generate;
+pub mod hub;
 pub mod kernel;
+pub mod memory;
 pub mod model;
 pub mod tokenizer;
 

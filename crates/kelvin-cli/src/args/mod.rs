@@ -1,5 +1,6 @@
 //! The command line: its commands and flags, built from the registry of stages.
 
+pub(crate) mod context;
 pub(crate) mod engine;
 pub(crate) mod policy;
 pub(crate) mod randomness;
@@ -27,7 +28,7 @@ pub(crate) fn command() -> Command {
         .styles(styles())
         .arg(color().global(true))
         .arg(quiet().global(true))
-        .subcommands([generate(), next(), tour(), models()])
+        .subcommands([generate(), next(), score(), tour(), models()])
         .subcommands([stages(), presets(), examples(), doctor(), bench(), completions()])
 }
 
@@ -52,6 +53,7 @@ fn generate() -> Command {
         .args(policy::args())
         .args(randomness::args())
         .args(length())
+        .args(context::args())
         .args([show_special(), echo(), raw_text()])
         .args([show().help("List the tokens, each with N candidates"), json()])
 }
@@ -94,7 +96,72 @@ fn next() -> Command {
         }))
         .args(policy::args())
         .args(randomness::args())
+        .args(context::args().map(|arg| arg.conflicts_with_all(["logits", "example"])))
         .args([show(), draws(), bits(), raw_text().conflicts_with_all(["logits", "example"]), json()])
+}
+
+fn score() -> Command {
+    Command::new("score")
+        .about("Measure how well models predict a text: bits per byte, perplexity, surprisals")
+        .long_about(
+            "Measure how well models predict a text: bits per byte, perplexity, nats per token, and where \
+             the surprises are.\n\nPerplexities of models with different tokenizers do not compare, bits \
+             per byte do. A text longer than the model's context is read through overlapping windows. The \
+             first token is scored only where the model puts one of its own before it.",
+        )
+        .arg(
+            Arg::new("file")
+                .value_name("FILE")
+                .required_unless_present("text")
+                .help("Text to score, - for stdin"),
+        )
+        .arg(
+            Arg::new("text")
+                .long("text")
+                .value_name("TEXT")
+                .conflicts_with("file")
+                .help("Text to score, instead of a file"),
+        )
+        .args(engine::args().map(|arg| match arg.get_id().as_str() {
+            "model" => arg.action(ArgAction::Append).help(
+                "A .gguf file, or the name of a model in the cache folder; repeat it to compare models",
+            ),
+            _ => arg,
+        }))
+        .args(windows())
+        .args([split(), max_ppl()])
+        .args([raw_text().help("Read control tokens spelled out in the text, such as <|im_start|>")])
+        .args([
+            show().help("Most surprising tokens shown [default: 10; in JSON every token, in order]"),
+            json(),
+        ])
+}
+
+fn windows() -> [Arg; 2] {
+    let size = |name: &'static str| {
+        Arg::new(name).long(name).value_name("N").value_parser(value_parser!(u32).range(1..))
+    };
+    [
+        size("context").help("Tokens in a window [default: the model's context]"),
+        size("stride").help(
+            "Tokens from one window to the next; less is slower and nearer to the model's best [default: \
+             half a window]",
+        ),
+    ]
+}
+
+fn split() -> Arg {
+    Arg::new("split")
+        .long("split")
+        .value_name("SHARE")
+        .help("Score the first SHARE of the characters and the rest apart, as train and validation")
+}
+
+fn max_ppl() -> Arg {
+    Arg::new("max-ppl")
+        .long("max-ppl")
+        .value_name("X")
+        .help("Fail (exit 1) where a perplexity is above X")
 }
 
 fn tour() -> Command {
@@ -115,18 +182,57 @@ fn tour() -> Command {
 }
 
 fn models() -> Command {
-    let model = Arg::new("model").value_name("FILE|ALIAS").required(true);
     Command::new("models")
-        .about("List the models on this machine, or look inside one")
+        .about("List the models on this machine, look inside one, bring and remove them")
         .subcommand_required(true)
         .arg_required_else_help(true)
-        .subcommand(Command::new("ls").about("List the models in the cache folder").arg(json()))
+        .subcommand(
+            Command::new("ls")
+                .about("List the models in Kelvin's folder and in the hub's cache")
+                .arg(json()),
+        )
         .subcommand(
             Command::new("inspect")
                 .about("Show a model's architecture, tensors, metadata and memory needs")
-                .arg(model.help("A .gguf file, or the name of a model in the cache folder"))
+                .arg(model("A file or folder, org/name from the hub's cache, or a name of `ls`"))
                 .arg(json()),
         )
+        .subcommand(pull())
+        .subcommand(rm())
+}
+
+fn pull() -> Command {
+    Command::new("pull")
+        .about("Bring a model from the Hugging Face hub into its standard cache")
+        .long_about(
+            "Bring a model from the Hugging Face hub into the cache that all Hugging Face tools share.\n\n\
+             Takes what a model needs (safetensors, tokenizer, configuration; never pickles) and holds \
+             each file to its checksum. What is there is not fetched again, and what an earlier pull \
+             began is continued. stdout is the path that -m would read; progress goes to stderr.",
+        )
+        .arg(
+            model("org/name, org/name@revision, org/name:FILE.gguf, or a short name such as gpt2")
+                .value_name("NAME"),
+        )
+        .arg(
+            Arg::new("dry-run")
+                .long("dry-run")
+                .action(ArgAction::SetTrue)
+                .help("Only say what would be fetched"),
+        )
+        .arg(json())
+}
+
+fn rm() -> Command {
+    Command::new("rm")
+        .about("Remove a model from Kelvin's folder or from the hub's cache")
+        .arg(model("A name of `kelvin models ls`, or org/name").value_name("NAME"))
+        .arg(Arg::new("yes").short('y').long("yes").action(ArgAction::SetTrue).help("Do not ask"))
+        .arg(json())
+}
+
+fn model(help: &'static str) -> Arg {
+    Arg::new("model").value_name("MODEL").required(true).help(help)
 }
 
 fn stages() -> Command {

@@ -3,15 +3,17 @@
 use anyhow::Result;
 use clap::ArgMatches;
 use kelvin::{Pipeline, Sampler};
-use kelvin_lm::generate::{Batch, Detok, Request};
+use kelvin_lm::generate::{Batch, Context, Detok, Request};
 use serde_json::json;
 
-use super::generate::{check_context, code, footer};
+use super::generate::{code, footer};
+use crate::args::context;
 use crate::args::policy::text;
 use crate::args::randomness::Randomness;
 use crate::console::Console;
 use crate::exit::Code;
 use crate::load::{self, Loaded};
+use crate::memory;
 use crate::playback::{self, InOrder, JsonLines, Opening, View, Watched, play};
 use crate::term::number::counted;
 
@@ -31,6 +33,7 @@ const EXPERIMENTS: [(&str, &str); 6] = [
 /// Runs the command.
 pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Code> {
     let (gguf, card) = load::open(matches, console)?;
+    memory::check(&gguf, &card, console)?;
     let loaded = load::assemble(&gguf, card, load::engine_options(matches)?)?;
     drop(gguf); // a copy of all weights
     let prompt = text(matches, "prompt").expect("the prompt has a default");
@@ -38,7 +41,7 @@ pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Cod
     let randomness = Randomness::from_matches(matches);
     let seed = randomness.for_prompt(&ids);
     let asked = matches.get_one::<u32>("max-new-tokens").map(|&n| n as usize);
-    check_context(ids.len(), asked, loaded.model.config().max_seq)?;
+    context::check(ids.len(), asked, Context::fixed(loaded.model.config().max_seq))?;
 
     let mut choosers = Vec::new();
     let depth = matches.get_flag("json").then_some(1);

@@ -20,6 +20,11 @@ const WORTH_A_THREAD: usize = 1 << 16;
 /// Pieces per thread where a pass holds many positions, whose work differs.
 const PIECES: usize = 4;
 
+/// Most numbers of scores that attention holds for each position it looks back on.
+pub(crate) const fn scores_per_position(threads: usize) -> usize {
+    PIECES * threads * TILE
+}
+
 /// The positions `first..end` of a cache, which one query sees; not empty.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sight<'a> {

@@ -99,6 +99,14 @@ impl Matrix {
         Ok(Self { dtype, rows, cols, lines })
     }
 
+    /// Bytes that a matrix of this type and shape takes in memory; `u64::MAX` for more.
+    pub fn bytes_for(dtype: Dtype, rows: u64, cols: u64) -> u64 {
+        let layout = Layout::of(dtype);
+        let lines = cols.div_ceil(BLOCK as u64).div_ceil(layout.blocks() as u64);
+        let bytes = (layout.record_lines() * size_of::<Line>()) as u64;
+        rows.div_ceil(TILE as u64).saturating_mul(lines).saturating_mul(bytes)
+    }
+
     /// Outputs of a product.
     pub fn rows(&self) -> usize {
         self.rows

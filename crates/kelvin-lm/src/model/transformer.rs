@@ -7,7 +7,7 @@ use crate::TokenId;
 use crate::cache::KvCache;
 use crate::config::{Config, Positions};
 use crate::kernel::activation::{Gated, Plain, Softcap};
-use crate::kernel::attention::{Attention, Sight};
+use crate::kernel::attention::{self, Attention, Sight};
 use crate::kernel::norm::{LayerNorm, RmsNorm};
 use crate::kernel::rope::{Frequencies, Rotate};
 use crate::kernel::{Engine, Prepared};
@@ -137,6 +137,33 @@ impl Scratch {
             turns: Turns::default(),
             logits: Vec::new(),
         }
+    }
+
+    /// Bytes held.
+    pub fn n_bytes(&self) -> usize {
+        let turns = [&self.turns.global, &self.turns.sliding];
+        let streams = [&self.stream, &self.block, &self.query, &self.key, &self.value];
+        let rest = [&self.mixed, &self.gate, &self.up, &self.scores, &self.logits];
+        let floats = turns.into_iter().chain(streams).chain(rest).map(Vec::capacity).sum::<usize>();
+        let slots = self.slots.capacity() * size_of::<Slot>();
+        floats * size_of::<f32>() + slots + self.prepared.n_bytes()
+    }
+
+    /// Bytes that a model of this shape needs for one sequence, at most; besides those that grow
+    /// with its length.
+    pub fn bytes_for(config: &Config) -> u64 {
+        let Config { d_model, d_ff, head_dim, vocab_size, .. } = *config;
+        let widths = d_model + config.d_query() + config.d_kv() + d_ff + head_dim;
+        let widest = d_model.max(config.d_query()).max(d_ff);
+        let slot = 2 * widths * size_of::<f32>() + size_of::<Slot>();
+        let prepared = widest * Prepared::BYTES_PER_NUMBER;
+        (CHUNK * (slot + prepared) + vocab_size * size_of::<f32>()) as u64
+    }
+
+    /// Bytes for each position that a pass on so many threads looks back on, at most.
+    pub fn bytes_per_position(threads: usize) -> u64 {
+        // twice: the room that a growing buffer leaves
+        2 * (attention::scores_per_position(threads) * size_of::<f32>()) as u64
     }
 
     /// Room for as many positions as there are slots.
