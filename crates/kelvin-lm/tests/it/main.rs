@@ -8,12 +8,14 @@ mod defaults;
 mod determinism;
 mod detok;
 mod eval;
+mod folders;
 mod forward;
 mod gguf;
 mod golden;
 #[cfg(feature = "hub")]
 mod hub;
 mod kernel;
+mod layouts;
 mod memory;
 mod model;
 mod real;

@@ -41,9 +41,13 @@ impl Matrix {
         let mut lines: Vec<Line> =
             rayon::iter::repeat_n(Line::ZERO, self.n_tiles() * tile_lines).collect();
         let tiles = lines.par_chunks_exact_mut(tile_lines).enumerate();
-        tiles.try_for_each_init(Scratch::default, |scratch, (index, tile)| {
+        let recoded = tiles.map_init(Scratch::default, |scratch, (index, tile)| {
             scratch.recode(&self, index, dtype, tile)
-        })?;
+        });
+        // the first tile's error, whichever thread met another
+        if let Some(error) = recoded.find_map_first(Result::err) {
+            return Err(error);
+        }
         Ok(Self { dtype, rows, cols, lines })
     }
 }

@@ -163,6 +163,34 @@ mod tests {
         }
     }
 
+    /// `golden/ggml-encoded.json`, by `scripts/golden/ggml_encoded.py`.
+    #[test]
+    fn bytes_are_those_of_gguf_py() {
+        let text = include_str!("../../../tests/golden/ggml-encoded.json");
+        let golden: serde_json::Value = serde_json::from_str(text).expect("JSON");
+        let bytes = |name: &str| -> Vec<u8> {
+            let digits = golden[name].as_str().expect("hex").as_bytes().chunks_exact(2);
+            digits
+                .map(|pair| {
+                    let pair = std::str::from_utf8(pair).expect("ASCII");
+                    u8::from_str_radix(pair, 16).expect("two hex digits")
+                })
+                .collect()
+        };
+        let words = bytes("numbers");
+        let numbers: Vec<f32> =
+            words.as_chunks::<4>().0.iter().map(|word| f32::from_le_bytes(*word)).collect();
+        for dtype in [Dtype::F16, Dtype::BF16, Dtype::Q8_0] {
+            let mut found = Vec::new();
+            for block in numbers.chunks_exact(32) {
+                let clipped: Vec<f32> = block.iter().map(|x| x.clamp(-65504.0, 65504.0)).collect();
+                let block = if dtype == Dtype::F16 { &clipped } else { block };
+                row(dtype, block, &mut found).expect("in range");
+            }
+            assert_eq!(found, bytes(dtype.name()), "{dtype}");
+        }
+    }
+
     #[test]
     fn what_a_format_cannot_hold_is_refused() {
         let refusal =
