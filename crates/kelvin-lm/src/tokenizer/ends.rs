@@ -2,7 +2,8 @@
 
 use kelvin::TokenId;
 
-use super::{TokenKind, Vocabulary};
+use super::TokenKind;
+use super::parts::Parts;
 
 /// A token that ends a generation, and why it does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,15 +39,15 @@ const SPELLINGS: [(&str, &str); 15] = [
 ///
 /// llama.cpp retypes a token with one of these spellings that the file does not call control, and so
 /// takes Gemma 3's HTML tag `</s>` for an end; here the file is believed.
-pub(super) fn ends(vocabulary: &Vocabulary) -> Vec<End> {
+pub(super) fn ends(parts: &Parts) -> Vec<End> {
     let named = [
-        (vocabulary.eos, "the file's end of sequence"),
-        (vocabulary.eot, "the file's end of turn"),
-        (vocabulary.eom, "the file's end of message"),
+        (parts.roles.eos, "the file's end of sequence"),
+        (parts.roles.eot, "the file's end of turn"),
+        (parts.roles.eom, "the file's end of message"),
     ];
     let mut ends: Vec<End> =
         named.into_iter().filter_map(|(token, why)| Some(End { token: token?, why })).collect();
-    for (token, piece) in vocabulary.of_kind(TokenKind::Control) {
+    for (token, piece) in parts.pieces.of_kind(TokenKind::Control) {
         let spelling = SPELLINGS.iter().find(|(spelling, _)| *spelling == piece);
         ends.extend(spelling.map(|&(_, why)| End { token, why }));
     }
