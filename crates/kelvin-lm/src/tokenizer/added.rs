@@ -132,7 +132,9 @@ impl List {
             if done < start {
                 sink(Fragment::Text(done..start))?;
             }
-            sink(Fragment::Token(token))?;
+            if start < end {
+                sink(Fragment::Token(token))?; // else another token took its white space, all it had
+            }
             done = end;
         }
         if done < text.len() { sink(Fragment::Text(done..text.len())) } else { Ok(()) }

@@ -35,6 +35,11 @@ const SPELLINGS: [(&str, &str); 15] = [
     ("<|file_sep|>", "begins another file"),
 ];
 
+/// Whether a control token of this spelling ends a generation.
+pub(super) fn is_end(spelling: &str) -> bool {
+    SPELLINGS.iter().any(|(end, _)| *end == spelling)
+}
+
 /// The ends of a vocabulary, by id, each once.
 ///
 /// llama.cpp retypes a token with one of these spellings that the file does not call control, and so

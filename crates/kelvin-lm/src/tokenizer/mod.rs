@@ -51,6 +51,7 @@ use bpe::Scratch;
 use parts::{Parts, Roles};
 use whole::Fragment;
 
+use crate::format::Folder;
 use crate::format::gguf::Gguf;
 use crate::{Checkpoint, Error, ErrorKind, Result};
 
@@ -112,6 +113,102 @@ pub struct Tokenizer {
 }
 
 impl Tokenizer {
+    /// The tokenizer of a model on disk: inside a GGUF file, or in a folder's `tokenizer.json`, or else its
+    /// `vocab.json` and `merges.txt`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`from_gguf`](Self::from_gguf), [`from_json`](Self::from_json) and
+    /// [`from_vocab_and_merges`](Self::from_vocab_and_merges), [`ErrorKind::Io`] for a folder without any of them.
+    pub fn open(checkpoint: &Checkpoint) -> Result<Self> {
+        match checkpoint {
+            Checkpoint::Gguf(gguf) => Self::from_gguf(gguf),
+            Checkpoint::Folder(folder) => {
+                Self::from_folder(folder).map_err(|error| match error.path() {
+                    Some(_) => error,
+                    None => error.in_file(folder.path()),
+                })
+            }
+        }
+    }
+
+    fn from_folder(folder: &Folder) -> Result<Self> {
+        let config = folder.tokenizer_config()?;
+        if let Some(json) = folder.tokenizer_json()? {
+            return Self::from_json(&json, config.as_deref());
+        }
+        match (folder.vocab_json()?, folder.merges_txt()?) {
+            (Some(vocab), Some(merges)) => {
+                Self::from_vocab_and_merges(&vocab, &merges, config.as_deref())
+            }
+            _ => Err(Error::new(ErrorKind::Io, "the folder has no tokenizer.json").hint(
+                "in Python, AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER) writes it, from \
+                 a tokenizer.model too",
+            )),
+        }
+    }
+
+    /// The tokenizer of a `tokenizer.json`, with the names of tokens in its `tokenizer_config.json`.
+    ///
+    /// Ids are those of the `tokenizers` crate for the same file; [`SpecialTokens::Text`] is its
+    /// `encode_special_tokens`. Known are BPE and `WordLevel` models, and of the other components those that
+    /// GPT-2, Llama, Gemma and their kin have. With a configuration, what a prompt begins and ends with is
+    /// what transformers makes of both files. Three things differ, so that a user's text never
+    /// steers a model: special tokens are not pieces that merges may make; tokens that the configuration
+    /// names are special; and an unknown token that also begins or ends sequences is not made of
+    /// characters without a piece, which are then refused.
+    ///
+    /// ```
+    /// use kelvin_lm::tokenizer::{ShowSpecial, SpecialTokens, Tokenizer};
+    ///
+    /// let json = br#"{
+    ///     "version": "1.0",
+    ///     "added_tokens": [{
+    ///         "id": 0, "content": "<|end|>", "special": true,
+    ///         "single_word": false, "lstrip": false, "rstrip": false, "normalized": false
+    ///     }],
+    ///     "pre_tokenizer": {
+    ///         "type": "Split", "pattern": {"String": ""}, "behavior": "Isolated", "invert": false
+    ///     },
+    ///     "decoder": {"type": "Fuse"},
+    ///     "model": {"type": "WordLevel", "vocab": {"<|end|>": 0, "a": 1, "e": 2, "t": 3}, "unk_token": "?"}
+    /// }"#;
+    /// let config = br#"{"eos_token": "<|end|>"}"#;
+    /// let tokenizer = Tokenizer::from_json(json, Some(config))?;
+    /// let ids = tokenizer.encode("tea", SpecialTokens::Text)?;
+    /// assert_eq!(ids, [3, 2, 1]);
+    /// assert_eq!(tokenizer.text_bytes(&ids, ShowSpecial::Hide), b"tea");
+    /// assert!(tokenizer.is_end(0));
+    /// # Ok::<(), kelvin_lm::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Format`] where a file is no JSON, has a key twice, or a field of another type;
+    /// [`ErrorKind::Tokenizer`] where it contradicts itself: ids that are not 0, 1, 2 and so on, merges of
+    /// unknown pieces, names that no token has; [`ErrorKind::Unsupported`] for components that are not
+    /// known, and for patterns that look around themselves or can take more than linear time. All name the
+    /// file, and the byte where there is one.
+    pub fn from_json(json: &[u8], config: Option<&[u8]>) -> Result<Self> {
+        json::parts(json, config).map(Self::from_parts)
+    }
+
+    /// GPT-2's tokenizer of a `vocab.json` and a `merges.txt`, with the names of tokens in its
+    /// `tokenizer_config.json`.
+    ///
+    /// Special are `<|endoftext|>`, where it is a piece, and what the configuration names.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_json`](Self::from_json).
+    pub fn from_vocab_and_merges(
+        vocab: &[u8],
+        merges: &[u8],
+        config: Option<&[u8]>,
+    ) -> Result<Self> {
+        json::pair(vocab, merges, config).map(Self::from_parts)
+    }
+
     /// The tokenizer inside a model file.
     ///
     /// # Errors
@@ -226,7 +323,7 @@ impl Tokenizer {
     pub fn token_id(&self, piece: &str) -> Option<TokenId> {
         let pieces = &self.parts.pieces;
         let merged = pieces.find_spelled(piece);
-        merged.or_else(|| {
+        merged.or_else(|| pieces.find_any(piece)).or_else(|| {
             let other = |&token: &TokenId| {
                 pieces.kind(token) != TokenKind::Unused && pieces.get(token) == Some(piece)
             };
@@ -250,17 +347,15 @@ impl Tokenizer {
         let mut text = Vec::new();
         let mut first = true;
         for &token in tokens.iter().filter(|&&token| (token as usize) < self.vocab_size()) {
-            let hidden = self.is_special(token);
-            match self.piece(token) {
-                Some(piece) if hidden && show == ShowSpecial::Show => {
-                    text.extend(self.parts.spelled(piece, first));
-                }
-                Some(piece) if first && !hidden => {
-                    text.extend(self.parts.first_bytes(token, piece))
-                }
-                _ => text.extend(self.bytes(token).unwrap_or_default()),
+            if self.is_special(token) && show == ShowSpecial::Hide {
+                continue;
             }
-            first &= hidden && show == ShowSpecial::Hide;
+            if first || self.is_special(token) {
+                text.extend(self.parts.written(token, first));
+            } else {
+                text.extend(self.bytes(token).unwrap_or_default());
+            }
+            first = false;
         }
         let cut = self.parts.decoder.cut(&text);
         text.drain(..cut);

@@ -6,7 +6,7 @@ use kelvin::TokenId;
 
 use super::TokenKind;
 use super::added::Added;
-use super::decoder::{Decoder, Scope, Start};
+use super::decoder::{Decoder, Scope};
 use super::model::Model;
 use super::normalizer::Normalizer;
 use super::pieces::Pieces;
@@ -28,6 +28,8 @@ pub(super) struct Parts {
     pub(super) model: Model,
     /// What makes bytes of tokens.
     pub(super) decoder: Decoder,
+    /// Tokens that are written otherwise than their pieces, by token.
+    pub(super) respelled: Vec<(TokenId, String)>,
     /// The tokens with a role.
     pub(super) roles: Roles,
 }
@@ -52,29 +54,24 @@ pub(super) struct Roles {
 impl Parts {
     /// The bytes that a token adds to a text; none for control, unknown and unused tokens.
     pub(super) fn bytes(&self, token: TokenId) -> Vec<u8> {
-        let piece = self.pieces.get(token).unwrap_or_default();
-        match (self.pieces.kind(token), self.decoder.scope) {
-            (TokenKind::Unknown | TokenKind::Control | TokenKind::Unused, _) => Vec::new(),
-            (TokenKind::UserDefined, Scope::Merged) => piece.as_bytes().to_vec(),
-            (TokenKind::Byte, Scope::Merged) => named_byte(piece).into_iter().collect(),
-            (TokenKind::Normal, _) | (_, Scope::All) => self.decoder.bytes(piece),
+        match self.pieces.kind(token) {
+            TokenKind::Unknown | TokenKind::Control | TokenKind::Unused => Vec::new(),
+            _ => self.written(token, false),
         }
     }
 
-    /// The bytes of a token that a text begins with.
-    pub(super) fn first_bytes(&self, token: TokenId, piece: &str) -> Vec<u8> {
-        match self.decoder.start {
-            Start::Drop(_) => self.decoder.first_bytes(piece),
-            _ => self.bytes(token),
-        }
-    }
-
-    /// A token's spelling, where special tokens are shown.
-    pub(super) fn spelled(&self, piece: &str, first: bool) -> Vec<u8> {
-        match self.decoder.scope {
-            Scope::Merged => piece.as_bytes().to_vec(),
-            Scope::All if first => self.decoder.first_bytes(piece),
-            Scope::All => self.decoder.bytes(piece),
+    /// The bytes of a token that is written out, whatever its kind; `first` says that a text begins
+    /// with it.
+    pub(super) fn written(&self, token: TokenId, first: bool) -> Vec<u8> {
+        let piece = match self.respelled.binary_search_by_key(&token, |&(token, _)| token) {
+            Ok(at) => &self.respelled[at].1,
+            Err(_) => self.pieces.get(token).unwrap_or_default(),
+        };
+        match (self.decoder.scope, self.pieces.kind(token)) {
+            (Scope::Merged, TokenKind::Byte) => named_byte(piece).into_iter().collect(),
+            (Scope::All, _) | (_, TokenKind::Normal) if first => self.decoder.first_bytes(piece),
+            (Scope::All, _) | (_, TokenKind::Normal) => self.decoder.bytes(piece),
+            (Scope::Merged, _) => piece.as_bytes().to_vec(),
         }
     }
 

@@ -25,6 +25,8 @@ pub(super) struct Pieces {
     /// Tokens by hash, and [`NONE`]; a power of two of them, or none at all.
     slots: Vec<TokenId>,
     keys: RandomState,
+    /// How many tokens the model itself has; those after them are never made of words.
+    own: usize,
 }
 
 impl Pieces {
@@ -36,6 +38,7 @@ impl Pieces {
             kinds: vec![TokenKind::Normal; n],
             slots: Vec::new(),
             keys: RandomState::new(),
+            own: n,
         }
     }
 
@@ -50,7 +53,7 @@ impl Pieces {
         true
     }
 
-    /// One more token, after all others.
+    /// One more token, after all others, which is not the model's own.
     pub(super) fn push(&mut self, piece: &str) -> TokenId {
         let token = offset(self.spans.len());
         self.spans.push((NONE, NONE));
@@ -77,11 +80,16 @@ impl Pieces {
     }
 
     /// The token that is spelled `piece`, among those of [`index`](Self::index).
-    pub(super) fn find(&self, piece: &str) -> Option<TokenId> {
+    pub(super) fn find_any(&self, piece: &str) -> Option<TokenId> {
         if self.slots.is_empty() {
             return None;
         }
         Some(self.slots[self.slot(piece)]).filter(|&token| token != NONE)
+    }
+
+    /// The same, where it is the model's own.
+    pub(super) fn find(&self, piece: &str) -> Option<TokenId> {
+        self.find_any(piece).filter(|&token| (token as usize) < self.own)
     }
 
     /// The same, where merges may make the token.

@@ -210,15 +210,8 @@ impl Vocabulary {
                 (sentence_piece_changes(*space_prefix), Words(Vec::new()), model)
             }
         };
-        Ok(Parts {
-            added,
-            normalizer,
-            words,
-            model,
-            decoder: self.decoder(),
-            roles: self.roles(),
-            pieces,
-        })
+        let (decoder, roles, respelled) = (self.decoder(), self.roles(), Vec::new());
+        Ok(Parts { pieces, added, normalizer, words, model, decoder, respelled, roles })
     }
 
     /// The pieces, of which those that merges may make are found.
