@@ -21,5 +21,7 @@ mod model;
 mod real;
 mod reference;
 mod safetensors;
+mod strings;
 mod tiny;
 mod tokenizer;
+mod tokenizer_files;
