@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::format::Text;
 use crate::{Error, ErrorKind, Result};
 
 /// The families of decoder that one forward pass covers.
@@ -35,9 +36,10 @@ impl Architecture {
     pub fn from_name(name: &str) -> Result<Self> {
         Self::ALL.into_iter().find(|known| known.name() == name).ok_or_else(|| {
             let known = Self::ALL.map(Self::name).join(", ");
+            let name = Text(name.as_bytes());
             Error::new(
                 ErrorKind::Unsupported,
-                format!("architecture {name:?} is not one of those known: {known}"),
+                format!("architecture \"{name}\" is not one of those known: {known}"),
             )
             .hint(format!("use a model of one of these architectures: {known}"))
         })

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use super::weights::{Layer, Weights};
 use crate::config::{Activation, Architecture, Config, Window};
+use crate::format::Text;
 use crate::format::gguf::{Gguf, Tensor};
 use crate::kernel::Matrix;
 use crate::{Error, ErrorKind, Result};
@@ -79,7 +80,7 @@ impl Keys<'_> {
     }
 
     fn unsupported(&self, suffix: &str, given: &str, known: &str) -> Error {
-        let name = self.name(suffix);
+        let (name, given) = (self.name(suffix), Text(given.as_bytes()));
         Error::new(ErrorKind::Unsupported, format!("{name} = {given}, but only {known} is known"))
     }
 
@@ -302,7 +303,7 @@ impl<'a> Reader<'a> {
                 ErrorKind::Unsupported,
                 format!(
                     "tensor {} is no part of a {} model here",
-                    extra.name(),
+                    Text(extra.name().as_bytes()),
                     self.config.architecture
                 ),
             )

@@ -8,6 +8,7 @@ use kelvin::TokenId;
 use super::Vocabulary;
 use super::bpe::{Bpe, Fallback};
 use super::words::Words;
+use crate::format::Text;
 use crate::{Error, ErrorKind, Result};
 
 /// A word splitter and its merges.
@@ -74,7 +75,8 @@ fn sides(line: &str) -> Option<(&str, &str)> {
 }
 
 fn bad_merge(rank: usize, line: &str, rule: &str) -> Error {
-    let detail = format!("tokenizer.ggml.merges: merge {rank} is {line:?}, expected {rule}");
+    let line = Text(line.as_bytes());
+    let detail = format!("tokenizer.ggml.merges: merge {rank} is \"{line}\", expected {rule}");
     Error::new(ErrorKind::Tokenizer, detail)
 }
 

@@ -4,6 +4,7 @@ use kelvin::TokenId;
 use tokenizers::models::bpe::Vocab;
 
 use super::{byte_level, sentence_piece, whole};
+use crate::format::Text;
 use crate::{Error, ErrorKind, Result};
 
 /// What a token is for; the numbers are those of GGUF's `tokenizer.ggml.token_type`.
@@ -103,9 +104,10 @@ impl Vocabulary {
         if let Some((id, piece)) =
             self.of_kind(TokenKind::Byte).find(|(_, p)| named_byte(p).is_none())
         {
+            let piece = Text(piece.as_bytes());
             return Err(broken(
                 "tokens",
-                &format!("byte token {id} is {piece:?}, expected \"<0x00>\" to \"<0xFF>\""),
+                &format!("byte token {id} is \"{piece}\", expected \"<0x00>\" to \"<0xFF>\""),
             ));
         }
         self.check_roles()
@@ -167,9 +169,10 @@ impl Vocabulary {
         let mut vocab = Vocab::with_capacity(self.pieces.len());
         for (id, piece) in self.spelled() {
             if let Some(first) = vocab.insert(piece.to_owned(), id) {
+                let piece = Text(piece.as_bytes());
                 return Err(broken(
                     "tokens",
-                    &format!("tokens {first} and {id} are both {piece:?}"),
+                    &format!("tokens {first} and {id} are both \"{piece}\""),
                 ));
             }
         }

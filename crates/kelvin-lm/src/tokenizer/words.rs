@@ -5,6 +5,7 @@ use std::fmt;
 use tokenizers::utils::SysRegex;
 
 use super::bpe::WholeWord;
+use crate::format::Text;
 use crate::{Error, ErrorKind, Result};
 
 /// GPT-2's words, without its last two alternatives `\s+(?!\S)|\s+`: see [`Spaces::Lend`].
@@ -90,7 +91,8 @@ impl Words {
         let kind = KINDS.iter().find(|kind| kind.names.contains(&pre)).ok_or_else(|| {
             let known: Vec<&str> = KINDS.iter().flat_map(|kind| kind.names).copied().collect();
             let detail = format!(
-                "tokenizer.ggml.pre: {pre:?} is unknown, expected one of {}",
+                "tokenizer.ggml.pre: \"{}\" is unknown, expected one of {}",
+                Text(pre.as_bytes()),
                 known.join(", ")
             );
             Error::new(ErrorKind::Unsupported, detail)
