@@ -13,7 +13,7 @@ use crate::term::theme;
 pub(crate) enum Code {
     /// All went well.
     Done = 0,
-    /// Something broke while running: a full disk, NaN from a model.
+    /// Something broke while running: a full disk, NaN from a model, a gate that was not passed.
     Failed = 1,
     /// Something typed is wrong: flags, ids, prompts, pipelines.
     Typed = 2,
@@ -49,6 +49,11 @@ impl Failure {
         Self::new(Code::Read, message)
     }
 
+    /// The run came to something that it was told not to accept.
+    pub(crate) fn failed(message: impl Into<String>) -> Self {
+        Self::new(Code::Failed, message)
+    }
+
     fn new(code: Code, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), hint: None, source: None }
     }
@@ -71,6 +76,14 @@ impl Failure {
     #[must_use]
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+
+    /// The same failure, with another way out behind the first.
+    #[must_use]
+    pub(crate) fn or(mut self, other: &str) -> Self {
+        self.hint =
+            Some(self.hint.map_or_else(|| other.to_owned(), |hint| format!("{hint}, or {other}")));
         self
     }
 }

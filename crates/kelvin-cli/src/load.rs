@@ -48,7 +48,15 @@ pub(crate) struct Card {
 ///
 /// Something read: no `-m`, nothing of that name, or not a model.
 pub(crate) fn open(matches: &ArgMatches, console: &Console<'_>) -> Result<(Gguf, Card)> {
-    let name = text(matches, "model").ok_or_else(models::unnamed)?;
+    open_named(text(matches, "model").ok_or_else(models::unnamed)?, console)
+}
+
+/// The GGUF file of this name, checked.
+///
+/// # Errors
+///
+/// Something read: nothing of that name, or not a model.
+pub(crate) fn open_named(name: &str, console: &Console<'_>) -> Result<(Gguf, Card)> {
     let path = models::locate(name, &console.models)?;
     let gguf = Gguf::read(&path)?;
     let name = match path.file_stem() {

@@ -3,10 +3,12 @@
 #![warn(missing_docs)]
 
 mod cache;
+pub mod chat;
 mod checkpoint;
 mod config;
 pub mod dtype;
 mod error;
+pub mod eval;
 pub mod format;
 pub mod generate;
 pub mod kernel;

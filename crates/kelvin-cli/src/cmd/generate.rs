@@ -3,14 +3,14 @@
 use anyhow::Result;
 use clap::ArgMatches;
 use kelvin::{Sampler, Seed, TokenId};
-use kelvin_lm::generate::{Batch, Detok, Request};
+use kelvin_lm::generate::{Batch, Context, Detok, Request};
 use kelvin_lm::tokenizer::{ShowSpecial, SpecialTokens};
 use serde_json::json;
 
-use crate::args::policy;
 use crate::args::randomness::Randomness;
+use crate::args::{context, policy};
 use crate::console::Console;
-use crate::exit::{Code, Failure};
+use crate::exit::Code;
 use crate::load::{self, Loaded};
 use crate::playback::{self, InOrder, JsonLines, Opening, Totals, View, Watched, play};
 use crate::settings::{self, Policy, UNTOUCHED};
@@ -48,6 +48,8 @@ struct Job {
     n_samples: u32,
     detok: Detok,
     max_new_tokens: usize,
+    /// How much of a sequence the model sees.
+    context: Context,
     special: ShowSpecial,
     echo: bool,
     /// Candidates shown for each token.
@@ -70,9 +72,10 @@ impl Job {
         let prompts = texts.map(|text| Prompt::new(text, loaded, special, randomness));
         let prompts = prompts.collect::<Result<Vec<_>>>()?;
         let asked = matches.get_one::<u32>("max-new-tokens").map(|&n| n as usize);
-        let max_seq = loaded.model.config().max_seq;
+        let context = context::read(matches, loaded)?;
         for prompt in &prompts {
-            check_context(prompt.ids.len() + history.len(), asked, max_seq)?;
+            context::check(prompt.ids.len() + history.len(), asked, context)
+                .map_err(|failure| failure.or(context::SHIFT))?;
         }
         let stops = matches.get_many::<String>("stop").map(|stops| stops.cloned().collect());
         let show = matches.get_flag("show-special");
@@ -83,6 +86,7 @@ impl Job {
             n_samples: matches.get_one("n").copied().unwrap_or(1),
             detok: Detok::new(stops.unwrap_or_default())?,
             max_new_tokens: asked.unwrap_or(MAX_NEW_TOKENS),
+            context,
             special: if show { ShowSpecial::Show } else { ShowSpecial::Hide },
             echo: matches.get_flag("echo"),
             show: shown,
@@ -92,7 +96,8 @@ impl Job {
 
     /// The batch with a sequence for each sample of each prompt, in their order.
     fn batch<'m>(&self, loaded: &'m Loaded, policy: &Policy) -> Result<Batch<'m, Watched>> {
-        let mut batch = Batch::new(&loaded.model, &loaded.tokenizer).show_special(self.special);
+        let batch = Batch::new(&loaded.model, &loaded.tokenizer).show_special(self.special);
+        let mut batch = batch.with_context(self.context)?;
         for prompt in &self.prompts {
             let vocab_size = loaded.model.config().vocab_size;
             let sampler = Sampler::new(policy.pipeline.clone(), vocab_size)?;
@@ -137,6 +142,7 @@ impl Job {
                 "seed": seed.seed,
                 "stream": seed.stream,
                 "max_new_tokens": self.max_new_tokens,
+                "context": crate::json::context(self.context),
                 "history": self.history,
                 "text": text,
             }),
@@ -167,26 +173,6 @@ impl Prompt {
     }
 }
 
-/// An error unless the prompt, and what is asked for beyond it, fit the context.
-pub(super) fn check_context(
-    n_prompt: usize,
-    asked: Option<usize>,
-    max_seq: usize,
-) -> Result<(), Failure> {
-    let context = format!("the model's context of {}", count(max_seq));
-    let prompt = counted(n_prompt, "token");
-    if n_prompt > max_seq {
-        let failure = Failure::typed(format!("the prompt has {prompt}, more than {context}"));
-        return Err(failure.hint("shorten the prompt"));
-    }
-    let Some(asked) = asked.filter(|asked| n_prompt + asked > max_seq) else { return Ok(()) };
-    let sum = count(n_prompt + asked);
-    Err(Failure::typed(format!(
-        "a prompt of {prompt} and --max-new-tokens {asked} make {sum}, more than {context}"
-    ))
-    .hint(format!("--max-new-tokens {} fits", max_seq - n_prompt)))
-}
-
 /// What runs, before it runs: the model, the seed, each setting with its origin.
 fn introduce(
     job: &Job,
@@ -199,6 +185,7 @@ fn introduce(
     let mut facts = loaded.facts();
     facts.push(counted(n_tokens, "prompt token"));
     facts.push("dialect native".to_owned());
+    facts.extend(context::shown(job.context, loaded));
     facts.push(format!("seed {}", randomness.shown()));
     console.talk(&facts.join(" · "))?;
     let settings = settings::origins(&policy.settings, |setting| &setting.shown);
@@ -212,6 +199,9 @@ pub(super) fn footer(totals: &Totals) -> String {
     parts.push(format!("first token {:.0} ms", totals.first_token.as_secs_f64() * 1e3));
     if totals.n_tokens > 0 {
         parts.push(format!("{:.2} nats/token", totals.nats / totals.n_tokens as f64));
+    }
+    if totals.n_shifts > 0 {
+        parts.push(counted(totals.n_shifts, "context shift"));
     }
     let ends = totals.finishes.iter().map(|(finish, n)| match n {
         1 => finish.name().to_owned(),

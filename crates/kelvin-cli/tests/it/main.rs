@@ -6,6 +6,8 @@ mod contract;
 mod generate;
 mod real;
 mod reference;
+mod score;
 mod tiny;
 mod transcripts;
+mod transformers;
 mod vectors;

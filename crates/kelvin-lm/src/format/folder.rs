@@ -10,6 +10,8 @@ use crate::{Error, ErrorKind, Result};
 
 /// The most bytes of `config.json` and other settings.
 const SETTINGS: usize = 1 << 20;
+/// The most bytes of `tokenizer_config.json`, which may list every special token: Gemma 3's has 1.2 MB.
+const TOKENIZER_CONFIG: usize = 1 << 24;
 /// The most bytes of an index of tensors.
 const INDEX: usize = 1 << 24;
 /// The most bytes of a tokenizer, which holds its vocabulary: eight times the largest known.
@@ -94,7 +96,7 @@ impl Folder {
     ///
     /// As [`Folder::tokenizer_json`].
     pub fn tokenizer_config(&self) -> Result<Option<Vec<u8>>> {
-        read(&self.path.join("tokenizer_config.json"), SETTINGS)
+        read(&self.path.join("tokenizer_config.json"), TOKENIZER_CONFIG)
     }
 
     /// The bytes of `generation_config.json`.

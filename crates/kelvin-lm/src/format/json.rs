@@ -38,6 +38,10 @@ impl Limits {
     #[cfg_attr(not(test), expect(dead_code, reason = "for config.json and its kin, next"))]
     /// For a file of settings: a megabyte, a hundred times what they take.
     pub(crate) const SETTINGS: Self = Self { bytes: 1 << 20, keys: 1 << 14, items: 1 << 14 };
+    /// For `tokenizer_config.json`, which may list every special token of a vocabulary: Gemma 3's has
+    /// 6,400 of them, in 1.2 MB.
+    pub(crate) const TOKENIZER_CONFIG: Self =
+        Self { bytes: 1 << 24, keys: 1 << 19, items: 1 << 16 };
     /// For the header of a safetensors file of at most 4,096 tensors.
     pub(crate) const HEADER: Self = Self { bytes: 100_000_000, keys: 1 << 14, items: 8 };
     /// For a list of tensors and the files they are in.

@@ -102,26 +102,31 @@ impl Model {
     }
 
     /// Whether `tokens` can be appended to `cache`: the errors of [`Model::forward`].
-    pub(crate) fn check(&self, cache: &KvCache, tokens: &[TokenId]) -> Result<()> {
-        let Config { vocab_size, max_seq, .. } = self.config;
-        if tokens.is_empty() {
-            return Err(Error::new(ErrorKind::Prompt, "no tokens to feed, at least 1 is needed"));
-        }
-        if let Some(token) = tokens.iter().find(|&&token| token as usize >= vocab_size) {
-            let detail = format!("token id {token} is outside 0 to {}", vocab_size - 1);
-            return Err(Error::new(ErrorKind::Prompt, detail)
-                .hint("take ids from this model's own tokenizer"));
-        }
+    fn check(&self, cache: &KvCache, tokens: &[TokenId]) -> Result<()> {
+        self.check_tokens(tokens)?;
         if cache.layout() != Layout::of(&self.config) {
             let detail = "the cache was made for a model of another shape";
             return Err(Error::new(ErrorKind::Parameter, detail));
         }
-        let end = cache.len() + tokens.len();
+        let (end, max_seq) = (cache.len() + tokens.len(), self.config.max_seq);
         if end > max_seq {
             let detail = format!("{end} tokens exceed the model's context of {max_seq}");
             return Err(Error::new(ErrorKind::Context, detail)
                 .hint("shorten the prompt or ask for fewer new tokens"));
         }
         Ok(())
+    }
+
+    /// Whether there are tokens, and the vocabulary has them all.
+    pub(crate) fn check_tokens(&self, tokens: &[TokenId]) -> Result<()> {
+        let vocab_size = self.config.vocab_size;
+        if tokens.is_empty() {
+            return Err(Error::new(ErrorKind::Prompt, "no tokens to feed, at least 1 is needed"));
+        }
+        let Some(token) = tokens.iter().find(|&&token| token as usize >= vocab_size) else {
+            return Ok(());
+        };
+        let detail = format!("token id {token} is outside 0 to {}", vocab_size - 1);
+        Err(Error::new(ErrorKind::Prompt, detail).hint("take ids from this model's own tokenizer"))
     }
 }

@@ -154,12 +154,39 @@ impl Tokenizer {
     ///
     /// [`ErrorKind::Tokenizer`] where the vocabulary cannot spell a character of the text.
     pub fn encode(&self, text: &str, special: SpecialTokens) -> Result<Vec<TokenId>> {
-        let wholes = match special {
-            SpecialTokens::Text => &self.defined,
-            SpecialTokens::Parse => &self.specials,
+        let fragments = match special {
+            SpecialTokens::Text => self.defined.partition(text),
+            SpecialTokens::Parse => self.specials.partition(text),
         };
+        self.encode_fragments(text, fragments)
+    }
+
+    /// The tokens of `text` alone, of which `quoted` is somebody else's: control tokens are parsed, but
+    /// only where they have no byte in it. Everything else, words and merges included, goes across the
+    /// borders as if there were none.
+    ///
+    /// `quoted` are byte ranges in order that do not overlap. With none this is
+    /// [`encode`](Self::encode) under [`SpecialTokens::Parse`]; with all of the text, under
+    /// [`SpecialTokens::Text`].
+    ///
+    /// # Errors
+    ///
+    /// As [`encode`](Self::encode).
+    pub fn encode_quoting(&self, text: &str, quoted: &[Range<usize>]) -> Result<Vec<TokenId>> {
+        let is_quoted = |range: &Range<usize>| {
+            let after = quoted.partition_point(|quote| quote.end <= range.start);
+            quoted.get(after).is_some_and(|quote| quote.start < range.end)
+        };
+        let defined =
+            |token: TokenId| self.vocabulary.kinds[token as usize] == TokenKind::UserDefined;
+        let fragments =
+            self.specials.partition_where(text, |range, token| defined(token) || !is_quoted(range));
+        self.encode_fragments(text, fragments)
+    }
+
+    fn encode_fragments(&self, text: &str, fragments: Vec<Fragment>) -> Result<Vec<TokenId>> {
         let mut ids = Vec::new();
-        for fragment in wholes.partition(text) {
+        for fragment in fragments {
             match fragment {
                 Fragment::Token(token) => ids.push(token),
                 Fragment::Text(range) => self.append(text, range, &mut ids)?,

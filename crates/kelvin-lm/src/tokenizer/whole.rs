@@ -82,6 +82,16 @@ impl Wholes {
 
     /// `text` in fragments, in order.
     pub(super) fn partition(&self, text: &str) -> Vec<Fragment> {
+        self.partition_where(text, |_, _| true)
+    }
+
+    /// `text` in fragments, in order; a piece is passed over where `allowed` says no to its bytes and
+    /// its token.
+    pub(super) fn partition_where(
+        &self,
+        text: &str,
+        allowed: impl Fn(&Range<usize>, TokenId) -> bool,
+    ) -> Vec<Fragment> {
         let mut fragments = Vec::new();
         if !text.is_empty() {
             fragments.push(Fragment::Text(0..text.len()));
@@ -90,7 +100,9 @@ impl Wholes {
             let mut finer = Vec::with_capacity(fragments.len());
             for fragment in fragments {
                 match fragment {
-                    Fragment::Text(range) => length.partition(text.as_bytes(), range, &mut finer),
+                    Fragment::Text(range) => {
+                        length.partition(text.as_bytes(), range, &allowed, &mut finer);
+                    }
                     token @ Fragment::Token(_) => finer.push(token),
                 }
             }
@@ -124,10 +136,17 @@ impl Length {
 
     /// Appends the fragments of `text[range]`. Pieces and text are UTF-8, so a match never begins or
     /// ends inside a character.
-    fn partition(&self, text: &[u8], range: Range<usize>, fragments: &mut Vec<Fragment>) {
+    fn partition(
+        &self,
+        text: &[u8],
+        range: Range<usize>,
+        allowed: &impl Fn(&Range<usize>, TokenId) -> bool,
+        fragments: &mut Vec<Fragment>,
+    ) {
         let (mut done, mut at) = (range.start, range.start);
         while at + self.len <= range.end {
-            match self.token_at(&text[at..at + self.len]) {
+            let here = at..at + self.len;
+            match self.token_at(&text[here.clone()]).filter(|&token| allowed(&here, token)) {
                 Some(token) => {
                     fragments.extend((done < at).then_some(Fragment::Text(done..at)));
                     fragments.push(Fragment::Token(token));

@@ -57,6 +57,8 @@ fn request<C>(prompt: &[u32], choosers: Vec<C>, max_new_tokens: usize) -> Reques
 struct Outcome {
     ids: Vec<u32>,
     text: String,
+    /// Position and tokens out of view.
+    shifts: Vec<(usize, usize)>,
     end: Option<std::result::Result<Finish, ErrorKind>>,
 }
 
@@ -64,6 +66,9 @@ fn note(outcomes: &mut BTreeMap<usize, Outcome>, event: Event) {
     match event {
         Event::Token { sequence, id, .. } => {
             outcomes.entry(sequence).or_default().ids.push(id);
+        }
+        Event::Shift { sequence, pos, dropped } => {
+            outcomes.entry(sequence).or_default().shifts.push((pos, dropped));
         }
         Event::Text { sequence, text } => outcomes.entry(sequence).or_default().text += &text,
         Event::Done { sequence, finish } => {
@@ -206,6 +211,7 @@ fn every_way_to_end() {
     let outcome = |ids: &[u32], text: &str, end| Outcome {
         ids: ids.to_vec(),
         text: text.to_owned(),
+        shifts: Vec::new(),
         end: Some(end),
     };
     let hide = ShowSpecial::Hide;
@@ -243,6 +249,7 @@ fn an_interrupt_keeps_what_there_is() {
     let expected = |n: usize| Outcome {
         ids: vec![4; n],
         text: "\u{4E04}".repeat(n),
+        shifts: Vec::new(),
         end: Some(Ok(Finish::Interrupted)),
     };
     assert_eq!(outcomes[&0], expected(2));

@@ -1,9 +1,12 @@
 //! Integration tests of `kelvin-lm`.
 
 mod batch;
+mod chat;
+mod context;
 mod counting;
 mod determinism;
 mod detok;
+mod eval;
 mod forward;
 mod gguf;
 mod golden;
