@@ -6,6 +6,8 @@
 pub(crate) mod gguf;
 pub(crate) mod safetensors;
 pub(crate) mod shards;
+pub(crate) mod template;
+pub(crate) mod tokenizer;
 
 use kelvin_lm::{Error, ErrorKind, Result};
 
@@ -15,11 +17,14 @@ use crate::counting;
 pub(crate) type Target = (&'static str, fn(&[u8]));
 
 /// Every target, in the order of their numbers in `fuzz/README.md`.
-pub(crate) const TARGETS: [Target; 6] = [
+pub(crate) const TARGETS: [Target; 9] = [
     ("gguf_bytes", |file| drop(gguf::bytes(file))),
     ("gguf_structured", |input| drop(gguf::structured(input))),
     ("safetensors_bytes", |file| drop(safetensors::bytes(file))),
     ("safetensors_differential", |input| drop(safetensors::differential(input))),
+    ("tokenizer_round_trip", |input| drop(tokenizer::round_trip(input))),
+    ("tokenizer_vocabulary", |input| drop(tokenizer::vocabulary(input))),
+    ("chat_template", |input| drop(template::template(input))),
     ("shard_names", |input| drop(shards::names(input))),
     ("index_json", |index| drop(shards::index(index))),
 ];
@@ -70,6 +75,8 @@ pub(crate) fn refusal(error: &Error, len: usize) -> String {
         ErrorKind::Shape,
         ErrorKind::Unsupported,
         ErrorKind::Tokenizer,
+        ErrorKind::Template,
+        ErrorKind::Conversation,
         ErrorKind::Io,
     ];
     let text = error.to_string();
