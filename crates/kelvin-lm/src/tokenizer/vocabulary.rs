@@ -13,6 +13,7 @@ use super::pieces::Pieces;
 use super::sentence_piece;
 use super::whole::{self, Wholes};
 use super::words::{self, Words};
+use crate::format::Text;
 use crate::{Error, ErrorKind, Result};
 
 /// What SentencePiece writes for a space.
@@ -126,9 +127,10 @@ impl Vocabulary {
         if let Some((id, piece)) =
             self.of_kind(TokenKind::Byte).find(|(_, p)| named_byte(p).is_none())
         {
+            let piece = Text(piece.as_bytes());
             return Err(broken(
                 "tokens",
-                &format!("byte token {id} is {piece:?}, expected \"<0x00>\" to \"<0xFF>\""),
+                &format!("byte token {id} is \"{piece}\", expected \"<0x00>\" to \"<0xFF>\""),
             ));
         }
         self.check_roles()
@@ -226,7 +228,8 @@ impl Vocabulary {
         merged.sort_unstable();
         pieces.index(merged.into_iter()).map_err(|(first, again)| {
             let piece = &self.pieces[again as usize];
-            broken("tokens", &format!("tokens {first} and {again} are both {piece:?}"))
+            let piece = Text(piece.as_bytes());
+            broken("tokens", &format!("tokens {first} and {again} are both \"{piece}\""))
         })?;
         Ok(pieces)
     }
@@ -287,7 +290,8 @@ fn sides(line: &str) -> Option<(&str, &str)> {
 }
 
 fn bad_merge(rank: usize, line: &str, rule: &str) -> Error {
-    broken("merges", &format!("merge {rank} is {line:?}, expected {rule}"))
+    let line = Text(line.as_bytes());
+    broken("merges", &format!("merge {rank} is \"{line}\", expected {rule}"))
 }
 
 fn too_long((token, len): (TokenId, usize)) -> Error {

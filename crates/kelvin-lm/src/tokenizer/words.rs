@@ -4,6 +4,7 @@
 
 use super::byte_level;
 use super::pattern::{GPT2, Pattern, Spaces};
+use crate::format::Text;
 use crate::{Error, ErrorKind, Result};
 
 /// Llama 3's words as llama.cpp has them, with contractions spelled out: `(?i:'s)` would match the long s
@@ -90,7 +91,8 @@ impl Words {
         let kind = KINDS.iter().find(|kind| kind.names.contains(&pre)).ok_or_else(|| {
             let known: Vec<&str> = KINDS.iter().flat_map(|kind| kind.names).copied().collect();
             let detail = format!(
-                "tokenizer.ggml.pre: {pre:?} is unknown, expected one of {}",
+                "tokenizer.ggml.pre: \"{}\" is unknown, expected one of {}",
+                Text(pre.as_bytes()),
                 known.join(", ")
             );
             Error::new(ErrorKind::Unsupported, detail)
