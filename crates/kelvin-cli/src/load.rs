@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::ArgMatches;
+use kelvin_lm::chat::ChatTemplate;
 use kelvin_lm::dtype::Dtype;
 use kelvin_lm::format::gguf::Gguf;
 use kelvin_lm::kernel::{Activations, EngineOptions, Level};
@@ -25,6 +26,8 @@ pub(crate) struct Loaded {
     pub(crate) model: Model,
     /// Text to tokens and back.
     pub(crate) tokenizer: Tokenizer,
+    /// Messages to prompts; asked for only in conversations, so that a bad one is no matter elsewhere.
+    pub(crate) template: kelvin_lm::Result<Option<ChatTemplate>>,
     /// Name, file, type and size.
     pub(crate) card: Card,
 }
@@ -97,7 +100,8 @@ pub(crate) fn assemble(gguf: &Gguf, card: Card, options: EngineOptions) -> Resul
     });
     let tokenizer = tokenizer.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
     let (model, tokenizer) = (model.map_err(in_file)?, tokenizer.map_err(in_file)?);
-    Ok(Loaded { model, tokenizer, card })
+    let template = ChatTemplate::from_gguf(gguf, None).map_err(in_file);
+    Ok(Loaded { model, tokenizer, template, card })
 }
 
 /// Threads, instruction set and activations from their flags.
@@ -116,6 +120,25 @@ pub(crate) fn engine_options(matches: &ArgMatches) -> Result<EngineOptions> {
     Ok(EngineOptions { threads, level, profile: None, activations })
 }
 
+/// The tokens of something typed, which an error names.
+///
+/// # Errors
+///
+/// Something typed: a text that the vocabulary cannot spell.
+pub(crate) fn encoded(
+    ids: kelvin_lm::Result<Vec<TokenId>>,
+    what: &str,
+) -> Result<Vec<TokenId>> {
+    let ids = ids.map_err(|error| {
+        let failure = Failure::typed(format!("{what}: {error}"));
+        match error.way_out() {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    });
+    Ok(ids?)
+}
+
 impl Loaded {
     /// The tokens of a prompt, BOS included where the model wants it.
     ///
@@ -123,13 +146,7 @@ impl Loaded {
     ///
     /// Something typed: a text that the vocabulary cannot spell, or one without a single token.
     pub(crate) fn encode(&self, prompt: &str, special: SpecialTokens) -> Result<Vec<TokenId>> {
-        let ids = self.tokenizer.encode_prompt(prompt, special).map_err(|error| {
-            let failure = Failure::typed(format!("the prompt: {error}"));
-            match error.way_out() {
-                Some(hint) => failure.hint(hint),
-                None => failure,
-            }
-        })?;
+        let ids = encoded(self.tokenizer.encode_prompt(prompt, special), "the prompt")?;
         if ids.is_empty() {
             let what = "the prompt is empty, and this model puts no token of its own before it";
             return Err(Failure::typed(what).hint("give at least one character").into());
