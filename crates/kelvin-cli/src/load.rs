@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::ArgMatches;
 use kelvin_lm::chat::ChatTemplate;
+use kelvin_lm::defaults::GenerationDefaults;
 use kelvin_lm::dtype::Dtype;
 use kelvin_lm::format::gguf::Gguf;
 use kelvin_lm::kernel::{Activations, EngineOptions, Level};
@@ -28,6 +29,8 @@ pub(crate) struct Loaded {
     pub(crate) tokenizer: Tokenizer,
     /// Messages to prompts; asked for only in conversations, so that a bad one is no matter elsewhere.
     pub(crate) template: kelvin_lm::Result<Option<ChatTemplate>>,
+    /// What its publisher wants of a policy; nothing where no policy was asked for.
+    pub(crate) defaults: GenerationDefaults,
     /// Name, file, type and size.
     pub(crate) card: Card,
 }
@@ -81,9 +84,16 @@ pub(crate) fn with_policy(
 ) -> Result<(Loaded, Policy)> {
     Policy::resolve(matches, None)?; // what is typed wrong is said before a model is read
     let (gguf, card) = open(matches, console)?;
-    let policy = Policy::resolve(matches, Some(gguf.metadata()))?;
+    let defaults = GenerationDefaults::from_gguf(gguf.metadata());
+    let policy = Policy::resolve(matches, Some(&defaults))?;
     console.warn_all(&policy.warnings)?;
-    Ok((assemble(&gguf, card, engine_options(matches)?)?, policy))
+    let loaded = assemble(&gguf, card, engine_options(matches)?)?;
+    if !matches.get_flag("raw") {
+        defaults.check_tokens(loaded.model.config().vocab_size)?;
+    }
+    let mut loaded = loaded.with_ends(&defaults)?;
+    loaded.defaults = defaults;
+    Ok((loaded, policy))
 }
 
 /// The model and its tokenizer, from its file's bytes.
@@ -101,7 +111,8 @@ pub(crate) fn assemble(gguf: &Gguf, card: Card, options: EngineOptions) -> Resul
     let tokenizer = tokenizer.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
     let (model, tokenizer) = (model.map_err(in_file)?, tokenizer.map_err(in_file)?);
     let template = ChatTemplate::from_gguf(gguf, None).map_err(in_file);
-    Ok(Loaded { model, tokenizer, template, card })
+    let defaults = GenerationDefaults::default();
+    Ok(Loaded { model, tokenizer, template, defaults, card })
 }
 
 /// Threads, instruction set and activations from their flags.
@@ -140,6 +151,16 @@ pub(crate) fn encoded(
 }
 
 impl Loaded {
+    /// The same model, whose texts also end where its publisher says.
+    ///
+    /// # Errors
+    ///
+    /// Something read: a token that the vocabulary lacks.
+    pub(crate) fn with_ends(self, defaults: &GenerationDefaults) -> kelvin_lm::Result<Self> {
+        let tokenizer = self.tokenizer.with_ends(defaults.ends(), "the model's eos_token_id")?;
+        Ok(Self { tokenizer, ..self })
+    }
+
     /// The tokens of a prompt, BOS included where the model wants it.
     ///
     /// # Errors

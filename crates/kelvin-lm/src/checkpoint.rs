@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::Result;
+use crate::defaults::GenerationDefaults;
 use crate::format::Folder;
 use crate::format::gguf::Gguf;
 
@@ -33,6 +34,24 @@ impl Checkpoint {
             Folder::open(path.parent().unwrap_or(Path::new(""))).map(Self::Folder)
         } else {
             Gguf::read(path).map(Self::Gguf)
+        }
+    }
+
+    /// What its publisher wants generation to be like.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Folder::generation_config`] and [`GenerationDefaults::from_generation_config`].
+    pub fn generation_defaults(&self) -> Result<GenerationDefaults> {
+        match self {
+            Self::Gguf(gguf) => Ok(GenerationDefaults::from_gguf(gguf.metadata())),
+            Self::Folder(folder) => folder.generation_config()?.map_or_else(
+                || Ok(GenerationDefaults::default()),
+                |bytes| {
+                    let defaults = GenerationDefaults::from_generation_config(&bytes);
+                    defaults.map_err(|error| error.in_file(folder.path()))
+                },
+            ),
         }
     }
 }

@@ -6,6 +6,7 @@ mod cache;
 pub mod chat;
 mod checkpoint;
 mod config;
+pub mod defaults;
 pub mod dtype;
 mod error;
 pub mod eval;

@@ -4,6 +4,7 @@ mod batch;
 mod chat;
 mod context;
 mod counting;
+mod defaults;
 mod determinism;
 mod detok;
 mod eval;
