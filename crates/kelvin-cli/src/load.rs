@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::ArgMatches;
+use kelvin_lm::chat::ChatTemplate;
 use kelvin_lm::defaults::GenerationDefaults;
 use kelvin_lm::dtype::Dtype;
 use kelvin_lm::format::gguf::Gguf;
@@ -27,6 +28,10 @@ pub(crate) struct Loaded {
     pub(crate) model: Model,
     /// Text to tokens and back.
     pub(crate) tokenizer: Tokenizer,
+    /// Messages to prompts; asked for only in conversations, so that a bad one is no matter elsewhere.
+    pub(crate) template: kelvin_lm::Result<Option<ChatTemplate>>,
+    /// What its publisher wants of a policy; nothing where no policy was asked for.
+    pub(crate) defaults: GenerationDefaults,
     /// Name, file, type and size.
     pub(crate) card: Card,
 }
@@ -89,7 +94,9 @@ pub(crate) fn with_policy(
     if !matches.get_flag("raw") {
         defaults.check_tokens(loaded.model.config().vocab_size)?;
     }
-    Ok((loaded.with_ends(&defaults)?, policy))
+    let mut loaded = loaded.with_ends(&defaults)?;
+    loaded.defaults = defaults;
+    Ok((loaded, policy))
 }
 
 /// The model and its tokenizer, from its file's bytes.
@@ -106,7 +113,9 @@ pub(crate) fn assemble(gguf: &Gguf, card: Card, options: EngineOptions) -> Resul
     });
     let tokenizer = tokenizer.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
     let (model, tokenizer) = (model.map_err(in_file)?, tokenizer.map_err(in_file)?);
-    Ok(Loaded { model, tokenizer, card })
+    let template = ChatTemplate::from_gguf(gguf, None).map_err(in_file);
+    let defaults = GenerationDefaults::default();
+    Ok(Loaded { model, tokenizer, template, defaults, card })
 }
 
 /// Threads, instruction set and activations from their flags.
@@ -123,6 +132,25 @@ pub(crate) fn engine_options(matches: &ArgMatches) -> Result<EngineOptions> {
     };
     let threads = matches.get_one::<u16>("threads").map(|&n| usize::from(n));
     Ok(EngineOptions { threads, level, profile: None, activations })
+}
+
+/// The tokens of something typed, which an error names.
+///
+/// # Errors
+///
+/// Something typed: a text that the vocabulary cannot spell.
+pub(crate) fn encoded(
+    ids: kelvin_lm::Result<Vec<TokenId>>,
+    what: &str,
+) -> Result<Vec<TokenId>> {
+    let ids = ids.map_err(|error| {
+        let failure = Failure::typed(format!("{what}: {error}"));
+        match error.way_out() {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    });
+    Ok(ids?)
 }
 
 impl Loaded {
@@ -142,13 +170,7 @@ impl Loaded {
     ///
     /// Something typed: a text that the vocabulary cannot spell, or one without a single token.
     pub(crate) fn encode(&self, prompt: &str, special: SpecialTokens) -> Result<Vec<TokenId>> {
-        let ids = self.tokenizer.encode_prompt(prompt, special).map_err(|error| {
-            let failure = Failure::typed(format!("the prompt: {error}"));
-            match error.way_out() {
-                Some(hint) => failure.hint(hint),
-                None => failure,
-            }
-        })?;
+        let ids = encoded(self.tokenizer.encode_prompt(prompt, special), "the prompt")?;
         if ids.is_empty() {
             let what = "the prompt is empty, and this model puts no token of its own before it";
             return Err(Failure::typed(what).hint("give at least one character").into());

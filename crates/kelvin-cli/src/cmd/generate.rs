@@ -6,10 +6,11 @@ use kelvin::{Sampler, Seed, TokenId};
 use kelvin_lm::defaults::Length;
 use kelvin_lm::generate::{Batch, Context, Detok, Request};
 use kelvin_lm::tokenizer::{ShowSpecial, SpecialTokens};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::args::randomness::Randomness;
 use crate::args::{context, policy};
+use crate::chat::Chat;
 use crate::console::Console;
 use crate::exit::Code;
 use crate::load::{self, Loaded};
@@ -22,12 +23,47 @@ const MAX_NEW_TOKENS: usize = 256;
 
 /// Runs the command.
 pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Code> {
-    let (loaded, policy) = load::with_policy(matches, console)?;
+    let texts = matches.get_many::<String>("prompt").expect("a prompt is required");
+    let kind = if matches.get_flag("chat") { Kind::Messages } else { Kind::Texts };
+    run_once(matches, texts.cloned().collect(), kind, console)
+}
+
+/// What prompts are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Texts to continue.
+    Texts,
+    /// Messages to answer.
+    Messages,
+}
+
+/// Continues texts, or answers messages, each by itself.
+///
+/// # Errors
+///
+/// Those of loading the model, of what was typed, and of writing.
+pub(super) fn run_once(
+    matches: &ArgMatches,
+    texts: Vec<String>,
+    kind: Kind,
+    console: &mut Console<'_>,
+) -> Result<Code> {
+    let (mut loaded, policy) = load::with_policy(matches, console)?;
     if policy.is_untouched() {
         console.hint(UNTOUCHED)?;
     }
     let randomness = Randomness::from_matches(matches);
-    let job = Job::from_matches(matches, &loaded, &policy, randomness)?;
+    let chat = match kind {
+        Kind::Texts => None,
+        Kind::Messages => Some(Chat::from_matches(matches, &mut loaded)?),
+    };
+    let prompt = |text| match &chat {
+        None => Prompt::text(text, &loaded, load::special_tokens(matches), randomness),
+        Some(chat) => Prompt::message(text, &loaded, chat, randomness),
+    };
+    let prompts = texts.into_iter().map(prompt).collect::<Result<Vec<_>>>()?;
+    let mut job = Job::from_matches(matches, prompts, &loaded, &policy)?;
+    job.facts.extend(chat.iter().flat_map(Chat::facts));
     let mut batch = job.batch(&loaded, &policy)?;
     introduce(&job, &loaded, &policy, randomness, console)?;
     playback::listen_for_interrupts()?;
@@ -60,26 +96,26 @@ struct Job {
     show: usize,
     /// Whether each token is accounted for.
     traced: bool,
+    /// Further facts for the header.
+    facts: Vec<String>,
 }
 
 struct Prompt {
     text: String,
     ids: Vec<TokenId>,
     seed: Seed,
+    /// The conversation that it is, for the JSON header.
+    chat: Option<Value>,
 }
 
 impl Job {
     fn from_matches(
         matches: &ArgMatches,
+        prompts: Vec<Prompt>,
         loaded: &Loaded,
         policy: &Policy,
-        randomness: Randomness,
     ) -> Result<Self> {
         let history = policy::history(matches);
-        let special = load::special_tokens(matches);
-        let texts = matches.get_many::<String>("prompt").expect("a prompt is required");
-        let prompts = texts.map(|text| Prompt::new(text, loaded, special, randomness));
-        let prompts = prompts.collect::<Result<Vec<_>>>()?;
         let asked = matches.get_one::<u32>("max-new-tokens").map(|&n| n as usize);
         let context = context::read(matches, loaded)?;
         for prompt in &prompts {
@@ -103,6 +139,7 @@ impl Job {
             echo: matches.get_flag("echo"),
             show: shown,
             traced: shown > 0 || matches.get_flag("json"),
+            facts: Vec::new(),
         })
     }
 
@@ -147,7 +184,7 @@ impl Job {
 
     fn opening(&self, at: usize, choice: u32, loaded: &Loaded, policy: &Policy) -> Opening {
         let prompt = &self.prompts[at];
-        let Prompt { text, ids, seed } = prompt;
+        let Prompt { text, ids, seed, chat } = prompt;
         let echo =
             if self.echo { loaded.tokenizer.text_bytes(ids, self.special) } else { Vec::new() };
         Opening {
@@ -169,6 +206,7 @@ impl Job {
                 "context": crate::json::context(self.context),
                 "history": self.history,
                 "text": text,
+                "chat": chat,
             }),
         }
     }
@@ -213,15 +251,30 @@ fn stops(matches: &ArgMatches, policy: &Policy, settings: &mut Vec<Setting>) -> 
 }
 
 impl Prompt {
-    fn new(
-        text: &str,
+    /// A text to continue.
+    fn text(
+        text: String,
         loaded: &Loaded,
         special: SpecialTokens,
         randomness: Randomness,
     ) -> Result<Self> {
-        let ids = loaded.encode(text, special)?;
+        let ids = loaded.encode(&text, special)?;
         let seed = randomness.for_prompt(&ids);
-        Ok(Self { text: text.to_owned(), ids, seed })
+        Ok(Self { text, ids, seed, chat: None })
+    }
+
+    /// A message to answer.
+    fn message(
+        text: String,
+        loaded: &Loaded,
+        chat: &Chat,
+        randomness: Randomness,
+    ) -> Result<Self> {
+        let messages = chat.beginning(&text);
+        let prompt = chat.render(&messages)?;
+        let ids = chat.encode(&prompt, loaded)?;
+        let (seed, json) = (randomness.for_prompt(&ids), chat.json(&messages, &prompt));
+        Ok(Self { text, ids, seed, chat: Some(json) })
     }
 }
 
@@ -238,6 +291,7 @@ fn introduce(
     facts.push(counted(n_tokens, "prompt token"));
     facts.push("dialect native".to_owned());
     facts.extend(context::shown(job.context, loaded));
+    facts.extend_from_slice(&job.facts);
     facts.push(format!("seed {}", randomness.shown()));
     console.talk(&facts.join(" · "))?;
     let settings = job.settings(policy);
