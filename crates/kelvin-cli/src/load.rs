@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use crate::args::policy::text;
 use crate::console::Console;
 use crate::exit::Failure;
+use crate::memory;
 use crate::models;
 use crate::settings::Policy;
 use crate::term::number::parameters;
@@ -58,7 +59,8 @@ pub(crate) fn open(matches: &ArgMatches, console: &Console<'_>) -> Result<(Gguf,
 ///
 /// Something read: nothing of that name, or not a model.
 pub(crate) fn open_named(name: &str, console: &Console<'_>) -> Result<(Gguf, Card)> {
-    let path = models::locate(name, &console.models)?;
+    let path = models::locate(name, console.places())?;
+    memory::check_file(&path)?;
     let gguf = Gguf::read(&path)?;
     let name = match path.file_stem() {
         Some(stem) if name.contains(['/', '\\']) => stem.to_string_lossy().into_owned(),
@@ -82,6 +84,7 @@ pub(crate) fn with_policy(
     let defaults = GenerationDefaults::from_gguf(gguf.metadata());
     let policy = Policy::resolve(matches, Some(&defaults))?;
     console.warn_all(&policy.warnings)?;
+    memory::check(&gguf, &card, console)?;
     let loaded = assemble(&gguf, card, engine_options(matches)?)?;
     if !matches.get_flag("raw") {
         defaults.check_tokens(loaded.model.config().vocab_size)?;
