@@ -326,3 +326,28 @@ pub(super) fn code(totals: &Totals) -> Code {
         _ => Code::Done,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use kelvin::Pipeline;
+    use kelvin_lm::defaults::Source;
+
+    use super::*;
+
+    #[test]
+    fn a_length_is_typed_or_the_models_or_built_in() {
+        let source = Source::GenerationConfig;
+        let of = |asked, model: Option<Length>| {
+            let mut policy = Policy::of_pipeline(Pipeline::neutral());
+            policy.length = model.map(|length| (length, source));
+            let mut settings = Vec::new();
+            let length = length(asked, &policy, &mut settings);
+            let told = settings.iter().map(|setting| setting.shown.clone()).collect::<String>();
+            (length, told)
+        };
+        let model = Some(Length::MaxLength(99));
+        assert_eq!(of(Some(7), model), (Length::MaxNewTokens(7), String::new()));
+        assert_eq!(of(None, model), (Length::MaxLength(99), "max-length(99)".to_owned()));
+        assert_eq!(of(None, None), (Length::MaxNewTokens(256), String::new()));
+    }
+}
