@@ -264,12 +264,7 @@ impl Prompt {
     }
 
     /// A message to answer.
-    fn message(
-        text: String,
-        loaded: &Loaded,
-        chat: &Chat,
-        randomness: Randomness,
-    ) -> Result<Self> {
+    fn message(text: String, loaded: &Loaded, chat: &Chat, randomness: Randomness) -> Result<Self> {
         let messages = chat.beginning(&text);
         let prompt = chat.render(&messages)?;
         let ids = chat.encode(&prompt, loaded)?;
