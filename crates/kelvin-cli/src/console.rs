@@ -3,9 +3,11 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
+use anstream::ColorChoice;
 use kelvin_lm::hub::Environment;
 
 use crate::models::Places;
+use crate::term::text::cut;
 use crate::term::theme;
 
 /// What a command is lent by `main`: two streams and what the environment says.
@@ -16,8 +18,12 @@ pub(crate) struct Console<'a> {
     pub(crate) text: &'a mut dyn Write,
     /// Whether data goes to a terminal.
     pub(crate) terminal: bool,
+    /// Whether styles in data are kept.
+    pub(crate) color: ColorChoice,
     /// Talk, progress, warnings.
     pub(crate) err: &'a mut dyn Write,
+    /// Whether talk goes to a terminal, where a line can be written over.
+    pub(crate) err_terminal: bool,
     /// Columns of the terminal.
     pub(crate) width: usize,
     /// Whether talk is unwelcome.
@@ -32,6 +38,21 @@ impl Console<'_> {
     /// Where models are.
     pub(crate) fn places(&self) -> Places<'_> {
         Places { folder: &self.models, hub: &self.hub }
+    }
+
+    /// Whether data may say something with styles: they are kept.
+    pub(crate) fn is_styled(&self) -> bool {
+        self.color != ColorChoice::Never
+    }
+
+    /// Writes over the last progress, where there is a terminal and no `-q`; nothing ends it.
+    pub(crate) fn progress(&mut self, line: &str) -> io::Result<()> {
+        if self.quiet || !self.err_terminal {
+            return Ok(());
+        }
+        let quiet = theme::QUIET;
+        write!(self.err, "\r\x1b[K{quiet}{}{quiet:#}", cut(line, self.width - 1))?;
+        self.err.flush()
     }
 
     /// Says something that is not data, unless `-q`.

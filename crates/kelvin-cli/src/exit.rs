@@ -13,7 +13,7 @@ use crate::term::theme;
 pub(crate) enum Code {
     /// All went well.
     Done = 0,
-    /// Something broke while running: a full disk, NaN from a model.
+    /// Something broke while running: a full disk, NaN from a model, a gate that was not passed.
     Failed = 1,
     /// Something typed is wrong: flags, ids, prompts, pipelines.
     Typed = 2,
@@ -76,6 +76,14 @@ impl Failure {
     #[must_use]
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+
+    /// The same failure, with another way out behind the first.
+    #[must_use]
+    pub(crate) fn or(mut self, other: &str) -> Self {
+        self.hint =
+            Some(self.hint.map_or_else(|| other.to_owned(), |hint| format!("{hint}, or {other}")));
         self
     }
 }

@@ -1,6 +1,7 @@
 //! Parts of the JSON contract that several commands share.
 
 use kelvin::trace::{StageEffect, SupportToken};
+use kelvin_lm::generate::Context;
 use serde_json::{Value, json};
 
 use crate::settings::Setting;
@@ -16,6 +17,13 @@ pub(crate) fn settings(settings: &[Setting]) -> Value {
         })
     };
     settings.iter().map(object).collect()
+}
+
+/// How much of a sequence the model sees; `shift` is null where a full context is the end.
+pub(crate) fn context(context: Context) -> Value {
+    let shift = json!({"keep": context.keep(), "drop": context.drop()});
+    let shift = if context.is_shifting() { shift } else { Value::Null };
+    json!({"limit": context.limit(), "shift": shift})
 }
 
 /// What a stage did: tokens kept and removed, and the share of its input's mass that it removed.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::ArgMatches;
+use kelvin_lm::defaults::GenerationDefaults;
 use kelvin_lm::dtype::Dtype;
 use kelvin_lm::format::gguf::Gguf;
 use kelvin_lm::kernel::{Activations, EngineOptions, Level};
@@ -49,7 +50,15 @@ pub(crate) struct Card {
 ///
 /// Something read: no `-m`, nothing of that name, or not a model.
 pub(crate) fn open(matches: &ArgMatches, console: &Console<'_>) -> Result<(Gguf, Card)> {
-    let name = text(matches, "model").ok_or_else(models::unnamed)?;
+    open_named(text(matches, "model").ok_or_else(models::unnamed)?, console)
+}
+
+/// The GGUF file of this name, checked.
+///
+/// # Errors
+///
+/// Something read: nothing of that name, or not a model.
+pub(crate) fn open_named(name: &str, console: &Console<'_>) -> Result<(Gguf, Card)> {
     let path = models::locate(name, console.places())?;
     memory::check_file(&path)?;
     let gguf = Gguf::read(&path)?;
@@ -72,10 +81,15 @@ pub(crate) fn with_policy(
 ) -> Result<(Loaded, Policy)> {
     Policy::resolve(matches, None)?; // what is typed wrong is said before a model is read
     let (gguf, card) = open(matches, console)?;
-    let policy = Policy::resolve(matches, Some(gguf.metadata()))?;
+    let defaults = GenerationDefaults::from_gguf(gguf.metadata());
+    let policy = Policy::resolve(matches, Some(&defaults))?;
     console.warn_all(&policy.warnings)?;
     memory::check(&gguf, &card, console)?;
-    Ok((assemble(&gguf, card, engine_options(matches)?)?, policy))
+    let loaded = assemble(&gguf, card, engine_options(matches)?)?;
+    if !matches.get_flag("raw") {
+        defaults.check_tokens(loaded.model.config().vocab_size)?;
+    }
+    Ok((loaded.with_ends(&defaults)?, policy))
 }
 
 /// The model and its tokenizer, from its file's bytes.
@@ -112,6 +126,16 @@ pub(crate) fn engine_options(matches: &ArgMatches) -> Result<EngineOptions> {
 }
 
 impl Loaded {
+    /// The same model, whose texts also end where its publisher says.
+    ///
+    /// # Errors
+    ///
+    /// Something read: a token that the vocabulary lacks.
+    pub(crate) fn with_ends(self, defaults: &GenerationDefaults) -> kelvin_lm::Result<Self> {
+        let tokenizer = self.tokenizer.with_ends(defaults.ends(), "the model's eos_token_id")?;
+        Ok(Self { tokenizer, ..self })
+    }
+
     /// The tokens of a prompt, BOS included where the model wants it.
     ///
     /// # Errors

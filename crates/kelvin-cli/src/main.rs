@@ -41,7 +41,9 @@ fn main() -> ExitCode {
         out: &mut out,
         text: &mut io::stdout().lock(), // the same stream and buffer as `out`, past its filter
         terminal: io::stdout().is_terminal(),
+        color: anstream::AutoStream::choice(&io::stdout()),
         err: &mut err,
+        err_terminal: io::stderr().is_terminal(),
         width: columns(),
         quiet: false,
         models: models_folder(),
@@ -64,6 +66,7 @@ fn run(matches: Result<ArgMatches, clap::Error>, console: &mut Console<'_>) -> R
     match name {
         "generate" => cmd::generate::run(matches, console),
         "next" => cmd::next::run(matches, console),
+        "score" => cmd::score::run(matches, console),
         "tour" => cmd::tour::run(matches, console),
         "models" => cmd::models::run(matches, console),
         "doctor" => cmd::doctor::run(matches, console),

@@ -18,6 +18,10 @@ pub enum ErrorKind {
     Tokenizer,
     /// A prompt is unusable: empty where it may not be, or an id outside the vocabulary.
     Prompt,
+    /// A chat template cannot be used: it is broken, asks for what is not there, or costs too much.
+    Template,
+    /// A chat template refuses the conversation, in its own words.
+    Conversation,
     /// Prompt and output do not fit the model's context.
     Context,
     /// The model produced logits that no policy can use (not a number, or nothing left).
@@ -61,6 +65,13 @@ impl Error {
     pub fn new(kind: ErrorKind, detail: impl Into<String>) -> Self {
         let detail = detail.into();
         Self(Box::new(Inner { kind, detail, path: None, offset: None, hint: None, source: None }))
+    }
+
+    /// The same error, of another kind.
+    #[must_use]
+    pub(crate) fn of_kind(mut self, kind: ErrorKind) -> Self {
+        self.0.kind = kind;
+        self
     }
 
     /// The same error, at this byte offset of the file.

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use crate::candidates::{Candidates, RowFault, Workspace};
+use crate::candidates::{Candidates, Workspace};
 use crate::observer::Observer;
 use crate::pipeline::check_token;
 use crate::rng::Coin;
@@ -277,7 +277,7 @@ impl Sampler {
             return Err(Error::VocabMismatch { expected: *vocab_size, found: logits.len() });
         }
         let candidates = Candidates::new(logits, workspace, *level);
-        let mut candidates = candidates.map_err(|fault| explain(fault, logits))?;
+        let mut candidates = candidates.map_err(|fault| fault.explain(logits))?;
         observer.start(&mut candidates);
         let step = Step { history };
         for stage in pipeline.stages() {
@@ -293,16 +293,5 @@ impl Sampler {
             observer.after(stage, &mut candidates);
         }
         Ok(candidates)
-    }
-}
-
-/// Says which logits are at fault: the slow pass, taken only then.
-fn explain(fault: RowFault, logits: &[f32]) -> Error {
-    let is_bad = |z: &f32| z.is_nan() || *z == f32::INFINITY;
-    match (fault, (0..).zip(logits).find(|(_, z)| is_bad(z))) {
-        (RowFault::NotANumber, Some((token, _))) => {
-            Error::NotANumber { token, count: logits.iter().filter(|z| is_bad(z)).count() }
-        }
-        _ => Error::NothingLeft { stage: "logits" },
     }
 }

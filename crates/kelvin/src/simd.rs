@@ -193,14 +193,25 @@ impl Pass for Moments<'_> {
     #[inline(always)]
     fn run(self) -> (f64, f64) {
         let (mut sum, mut first) = ([0.0; 8], [0.0; 8]);
-        for_eights(self.logits, |lanes| {
-            for lane in 0..8 {
-                let x = tempered(self.law, lanes[lane]);
-                let e = if lanes[lane] > f32::NEG_INFINITY { scaled_exp(x, 0) } else { 0.0 };
-                sum[lane] += e;
-                first[lane] += e * x;
+        // two loops: the first is element-wise, which the compiler makes wide, the second has the lanes
+        let (mut terms, mut products) = ([0.0; 64], [0.0; 64]);
+        for chunk in self.logits.chunks(64) {
+            let mut logits = [f32::NEG_INFINITY; 64];
+            logits[..chunk.len()].copy_from_slice(chunk);
+            for at in 0..64 {
+                let x = tempered(self.law, logits[at]);
+                let e = scaled_exp(x, 0);
+                terms[at] = if logits[at] > f32::NEG_INFINITY { e } else { 0.0 };
+                products[at] = terms[at] * x;
             }
-        });
+            let (terms, products) = (terms.as_chunks::<8>().0, products.as_chunks::<8>().0);
+            for (terms, products) in terms.iter().zip(products) {
+                for lane in 0..8 {
+                    sum[lane] += terms[lane];
+                    first[lane] += products[lane];
+                }
+            }
+        }
         (fold(sum), fold(first))
     }
 }

@@ -10,6 +10,7 @@ use crate::candidates::{Candidates, Edit, Rank, Workspace};
 use crate::observer::Observer;
 use crate::rng::{Coin, Draw};
 use crate::simd::{Law, Level};
+use crate::softmax::{self, Softmax};
 use crate::stage::{Effect, Stage};
 use crate::{TokenId, math};
 
@@ -95,25 +96,11 @@ pub struct SupportToken {
 pub(crate) struct Tracer {
     depth: usize,
     level: Level,
-    raw: RawSummary,
+    raw: Softmax,
     head: Vec<HeadToken>,
     tail: Vec<TailBin>,
     stages: Vec<StageEffect>,
     input: Option<Input>,
-}
-
-/// The model's distribution, enough of it to give any token's probability.
-#[derive(Debug, Clone, Copy, Default)]
-struct RawSummary {
-    max: f64,
-    log_sum: f64,
-    entropy_nats: f64,
-}
-
-impl RawSummary {
-    fn logprob(self, logit: f32) -> f64 {
-        (f64::from(logit) - self.max - self.log_sum).min(0.0)
-    }
 }
 
 /// What a stage was given.
@@ -129,7 +116,7 @@ struct Input {
 impl Tracer {
     pub(crate) fn new(depth: usize, level: Level) -> Self {
         let (head, tail, stages) = (Vec::new(), Vec::new(), Vec::new());
-        Self { depth, level, raw: RawSummary::default(), head, tail, stages, input: None }
+        Self { depth, level, raw: Softmax::default(), head, tail, stages, input: None }
     }
 
     /// Draws (or takes the first) and closes the account.
@@ -149,15 +136,13 @@ impl Tracer {
             entropy_nats = candidates.entropy_nats(candidates.temperature());
             (kept, support, support_head) = self.read_support(&mut candidates, token, &mut logprob);
         }
-        let chosen = Rank::new(logits[token as usize], token);
-        let before = (0..).zip(logits).filter(|&(id, &logit)| Rank::new(logit, id) < chosen);
         TraceStep {
             position: coin.position,
             token,
             raw_logprob: self.raw.logprob(logits[token as usize]),
-            raw_rank: 1 + before.count(),
+            raw_rank: softmax::rank(logits, token),
             logprob,
-            raw_entropy_nats: self.raw.entropy_nats,
+            raw_entropy_nats: self.raw.entropy_nats(),
             entropy_nats,
             draw,
             stages: self.stages,
@@ -209,8 +194,7 @@ impl Tracer {
 
 impl Observer for Tracer {
     fn start(&mut self, candidates: &mut Candidates<'_>) {
-        let (entropy_nats, log_sum) = candidates.entropy_and_log_sum(1.0);
-        self.raw = RawSummary { max: candidates.best_logit(), log_sum, entropy_nats };
+        self.raw = Softmax::of(candidates);
         let logits = candidates.raw();
         let mut workspace = Workspace::default();
         let mut best = Candidates::new(logits, &mut workspace, self.level)

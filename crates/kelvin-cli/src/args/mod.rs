@@ -1,5 +1,6 @@
 //! The command line: its commands and flags, built from the registry of stages.
 
+pub(crate) mod context;
 pub(crate) mod engine;
 pub(crate) mod policy;
 pub(crate) mod randomness;
@@ -27,7 +28,7 @@ pub(crate) fn command() -> Command {
         .styles(styles())
         .arg(color().global(true))
         .arg(quiet().global(true))
-        .subcommands([generate(), next(), tour(), models()])
+        .subcommands([generate(), next(), score(), tour(), models()])
         .subcommands([stages(), presets(), examples(), doctor(), bench(), completions()])
 }
 
@@ -52,6 +53,7 @@ fn generate() -> Command {
         .args(policy::args())
         .args(randomness::args())
         .args(length())
+        .args(context::args())
         .args([show_special(), echo(), raw_text()])
         .args([show().help("List the tokens, each with N candidates"), json()])
 }
@@ -94,7 +96,72 @@ fn next() -> Command {
         }))
         .args(policy::args())
         .args(randomness::args())
+        .args(context::args().map(|arg| arg.conflicts_with_all(["logits", "example"])))
         .args([show(), draws(), bits(), raw_text().conflicts_with_all(["logits", "example"]), json()])
+}
+
+fn score() -> Command {
+    Command::new("score")
+        .about("Measure how well models predict a text: bits per byte, perplexity, surprisals")
+        .long_about(
+            "Measure how well models predict a text: bits per byte, perplexity, nats per token, and where \
+             the surprises are.\n\nPerplexities of models with different tokenizers do not compare, bits \
+             per byte do. A text longer than the model's context is read through overlapping windows. The \
+             first token is scored only where the model puts one of its own before it.",
+        )
+        .arg(
+            Arg::new("file")
+                .value_name("FILE")
+                .required_unless_present("text")
+                .help("Text to score, - for stdin"),
+        )
+        .arg(
+            Arg::new("text")
+                .long("text")
+                .value_name("TEXT")
+                .conflicts_with("file")
+                .help("Text to score, instead of a file"),
+        )
+        .args(engine::args().map(|arg| match arg.get_id().as_str() {
+            "model" => arg.action(ArgAction::Append).help(
+                "A .gguf file, or the name of a model in the cache folder; repeat it to compare models",
+            ),
+            _ => arg,
+        }))
+        .args(windows())
+        .args([split(), max_ppl()])
+        .args([raw_text().help("Read control tokens spelled out in the text, such as <|im_start|>")])
+        .args([
+            show().help("Most surprising tokens shown [default: 10; in JSON every token, in order]"),
+            json(),
+        ])
+}
+
+fn windows() -> [Arg; 2] {
+    let size = |name: &'static str| {
+        Arg::new(name).long(name).value_name("N").value_parser(value_parser!(u32).range(1..))
+    };
+    [
+        size("context").help("Tokens in a window [default: the model's context]"),
+        size("stride").help(
+            "Tokens from one window to the next; less is slower and nearer to the model's best [default: \
+             half a window]",
+        ),
+    ]
+}
+
+fn split() -> Arg {
+    Arg::new("split")
+        .long("split")
+        .value_name("SHARE")
+        .help("Score the first SHARE of the characters and the rest apart, as train and validation")
+}
+
+fn max_ppl() -> Arg {
+    Arg::new("max-ppl")
+        .long("max-ppl")
+        .value_name("X")
+        .help("Fail (exit 1) where a perplexity is above X")
 }
 
 fn tour() -> Command {

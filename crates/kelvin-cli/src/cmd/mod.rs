@@ -8,5 +8,6 @@ pub(crate) mod generate;
 pub(crate) mod models;
 pub(crate) mod next;
 pub(crate) mod presets;
+pub(crate) mod score;
 pub(crate) mod stages;
 pub(crate) mod tour;

@@ -97,14 +97,18 @@ fn types(gguf: &Gguf) -> Vec<Held> {
 fn architecture(config: &Config, need: &MemoryNeed) -> Vec<(&'static str, String)> {
     let Config { n_layers, d_model, n_heads, n_kv_heads, head_dim, d_ff, .. } = config;
     let heads = format!("{n_heads} heads of {head_dim}, {n_kv_heads} for keys and values");
-    let window = config.window.map_or_else(String::new, |window| {
-        format!(", a window of {} in all layers but every {}th", count(window.size), window.every)
+    let window = config.window.as_ref().map_or_else(String::new, |window| {
+        let n_sliding = window.slides.iter().filter(|slides| **slides).count();
+        format!(", a window of {} in {n_sliding} of them", count(window.size))
     });
     let head = if config.tied_head { "tied to the embedding" } else { "of its own" };
     vec![
         ("architecture", config.architecture.name().to_owned()),
-        ("layers", format!("{n_layers}, {d_model} wide, {d_ff} inside the feed-forward block")),
-        ("attention", format!("{heads}{window}")),
+        (
+            "layers",
+            format!("{n_layers}, {d_model} wide, {d_ff} inside the feed-forward block{window}"),
+        ),
+        ("attention", heads),
         ("vocabulary", format!("{} tokens, output head {head}", count(config.vocab_size))),
         ("context", format!("{} tokens", count(config.max_seq))),
         ("memory", memory(need, config)),

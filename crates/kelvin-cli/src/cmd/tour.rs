@@ -3,10 +3,11 @@
 use anyhow::Result;
 use clap::ArgMatches;
 use kelvin::{Pipeline, Sampler};
-use kelvin_lm::generate::{Batch, Detok, Request};
+use kelvin_lm::generate::{Batch, Context, Detok, Request};
 use serde_json::json;
 
-use super::generate::{check_context, code, footer};
+use super::generate::{code, footer};
+use crate::args::context;
 use crate::args::policy::text;
 use crate::args::randomness::Randomness;
 use crate::console::Console;
@@ -40,7 +41,7 @@ pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Cod
     let randomness = Randomness::from_matches(matches);
     let seed = randomness.for_prompt(&ids);
     let asked = matches.get_one::<u32>("max-new-tokens").map(|&n| n as usize);
-    check_context(ids.len(), asked, loaded.model.config().max_seq)?;
+    context::check(ids.len(), asked, Context::fixed(loaded.model.config().max_seq))?;
 
     let mut choosers = Vec::new();
     let depth = matches.get_flag("json").then_some(1);

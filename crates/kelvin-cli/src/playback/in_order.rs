@@ -134,6 +134,10 @@ impl Listener for InOrder<'_, '_> {
         }
     }
 
+    fn shift(&mut self, _: usize, _: usize, _: usize) -> Result<()> {
+        Ok(()) // a word in the middle of the text would tear it; the footer counts
+    }
+
     fn text(&mut self, sequence: usize, text: &str) -> Result<()> {
         match self.view {
             View::Text => self.say(sequence, text),

@@ -28,6 +28,7 @@ struct Growing {
     prompt_ids: Vec<TokenId>,
     text: String,
     token_ids: Vec<TokenId>,
+    shifts: usize,
 }
 
 impl<'a, 'c> JsonLines<'a, 'c> {
@@ -50,7 +51,14 @@ impl<'a, 'c> JsonLines<'a, 'c> {
             header["prompt_ids"] = json!(prompt_ids);
             console.json(&header)?;
             let token_ids = Vec::new();
-            sequences.push(Growing { prompt, sample, prompt_ids, text: echo, token_ids });
+            sequences.push(Growing {
+                prompt,
+                sample,
+                prompt_ids,
+                text: echo,
+                token_ids,
+                shifts: 0,
+            });
         }
         Ok(Self { console, tokenizer, show, sequences })
     }
@@ -101,6 +109,13 @@ impl Listener for JsonLines<'_, '_> {
         Ok(self.console.json(&line)?)
     }
 
+    fn shift(&mut self, sequence: usize, pos: usize, dropped: usize) -> Result<()> {
+        let mut line = self.object("context_shift", sequence);
+        merge(&mut line, json!({"pos": pos, "dropped": dropped}));
+        self.sequences[sequence].shifts += 1;
+        Ok(self.console.json(&line)?)
+    }
+
     fn text(&mut self, sequence: usize, text: &str) -> Result<()> {
         self.sequences[sequence].text.push_str(text);
         Ok(())
@@ -108,7 +123,7 @@ impl Listener for JsonLines<'_, '_> {
 
     fn done(&mut self, sequence: usize, finish: Finish) -> Result<()> {
         let mut line = self.object("done", sequence);
-        let Growing { text, token_ids, prompt_ids, .. } = &self.sequences[sequence];
+        let Growing { text, token_ids, prompt_ids, shifts, .. } = &self.sequences[sequence];
         merge(
             &mut line,
             json!({
@@ -116,6 +131,7 @@ impl Listener for JsonLines<'_, '_> {
                 "token_ids": token_ids,
                 "prompt_ids": prompt_ids,
                 "finish_reason": finish.name(),
+                "context_shifts": shifts,
             }),
         );
         Ok(self.console.json(&line)?)

@@ -33,6 +33,11 @@ pub(crate) fn listen_for_interrupts() -> Result<()> {
     Ok(())
 }
 
+/// Whether the user wants the run to end.
+pub(crate) fn is_interrupted() -> bool {
+    INTERRUPTED.load(Ordering::SeqCst)
+}
+
 /// A sampler that remembers its last step: how probable its choice was, or the whole account.
 #[derive(Debug, Clone)]
 pub(crate) struct Watched {
@@ -94,6 +99,13 @@ pub(crate) trait Listener {
     /// Those of whatever it writes to; the run ends.
     fn token(&mut self, sequence: usize, step: &TraceStep) -> Result<()>;
 
+    /// The context shifted: the token at `pos` and those behind it see `dropped` tokens fewer.
+    ///
+    /// # Errors
+    ///
+    /// As [`Listener::token`].
+    fn shift(&mut self, sequence: usize, pos: usize, dropped: usize) -> Result<()>;
+
     /// Text has become certain.
     ///
     /// # Errors
@@ -131,6 +143,8 @@ pub(crate) struct Totals {
     n_first: usize,
     /// Why sequences ended, in the order of the first of each kind.
     pub(crate) finishes: Vec<(Finish, usize)>,
+    /// Shifts of a context, over all sequences.
+    pub(crate) n_shifts: usize,
     /// Sequences that could not go on.
     pub(crate) n_failed: usize,
 }
@@ -165,7 +179,7 @@ pub(crate) fn play(batch: &mut Batch<'_, Watched>, listener: &mut impl Listener)
     let start = Instant::now();
     let mut totals = Totals::default();
     while batch.is_live() {
-        if INTERRUPTED.load(Ordering::SeqCst) {
+        if is_interrupted() {
             batch.interrupt_all();
         }
         let events: Vec<Event> = batch.step()?.collect();
@@ -196,6 +210,10 @@ fn tell(
             totals.n_tokens += 1;
             totals.nats -= watched.logprob;
             watched.account.as_ref().map_or(Ok(()), |step| listener.token(sequence, step))
+        }
+        Event::Shift { sequence, pos, dropped } => {
+            totals.n_shifts += 1;
+            listener.shift(sequence, pos, dropped)
         }
         Event::Text { sequence, text } => listener.text(sequence, &text),
         Event::Done { sequence, finish } => {

@@ -61,6 +61,20 @@ pub(crate) fn cut(text: &str, columns: usize) -> String {
     out
 }
 
+/// The end of the text in at most `columns`, its front replaced by `…` where it is longer.
+pub(crate) fn cut_front(text: &str, columns: usize) -> String {
+    if width(text) <= columns {
+        return text.to_owned();
+    }
+    let mut used = 1;
+    let fits = |c: &(usize, char)| {
+        used += c.1.width().unwrap_or(0);
+        used <= columns
+    };
+    let start = text.char_indices().rev().take_while(fits).last().map_or(text.len(), |(at, _)| at);
+    format!("…{}", &text[start..])
+}
+
 /// Spaces that fill a text up to `columns`.
 pub(crate) fn padding(text: &str, columns: usize) -> String {
     " ".repeat(columns.saturating_sub(width(text)))
@@ -107,6 +121,9 @@ mod tests {
         assert_eq!(cut("猫がい", 5), "猫が…");
         assert_eq!(cut("猫がい", 4), "猫…");
         assert_eq!(cut("cat", 3), "cat");
+        assert_eq!(cut_front("猫がい", 5), "…がい");
+        assert_eq!(cut_front("猫がい", 4), "…い");
+        assert_eq!(cut_front("cat", 3), "cat");
         assert_eq!(padding("猫", 4), "  ");
     }
 

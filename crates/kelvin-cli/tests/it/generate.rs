@@ -9,18 +9,18 @@ use serde_json::{Value, json};
 use crate::binary::{Run, command, run};
 use crate::tiny::Tiny;
 
-fn in_folder(folder: &Path) -> Command {
+pub(crate) fn in_folder(folder: &Path) -> Command {
     let mut command = command();
     command.env("KELVIN_MODELS", folder);
     command
 }
 
 /// Runs `kelvin` on the model of a folder; words are split at spaces.
-fn kelvin(folder: &Path, args: &str) -> Run {
+pub(crate) fn kelvin(folder: &Path, args: &str) -> Run {
     run(in_folder(folder).args(args.split_whitespace()), "")
 }
 
-fn lines(run: &Run) -> Vec<Value> {
+pub(crate) fn lines(run: &Run) -> Vec<Value> {
     run.stdout.lines().map(|line| serde_json::from_str(line).expect("each line is JSON")).collect()
 }
 
@@ -86,8 +86,8 @@ fn json_lines_are_a_header_steps_and_an_end() {
         assert!(step["raw_p"].as_f64() <= p, "20 of 286 tokens share all");
     }
     let keys: Vec<&str> = done.as_object().expect("an object").keys().map(String::as_str).collect();
-    let expected = ["type", "prompt", "sample", "text", "token_ids", "prompt_ids", "finish_reason"];
-    assert_eq!(keys, expected);
+    let expected = "type prompt sample text token_ids prompt_ids finish_reason context_shifts";
+    assert_eq!(keys.join(" "), expected);
 }
 
 #[test]
@@ -182,15 +182,91 @@ fn the_default_length_fits_the_context_and_an_explicit_one_must() {
     let folder = Tiny { context: 50, ..Tiny::default() }.write("context");
     let shrunk = dones(&kelvin(&folder, "generate -m tiny abc --seed 1 --banned-tokens 2 --json"));
     assert_eq!((ids(&shrunk[0]).len(), &shrunk[0]["finish_reason"]), (46, &json!("length")));
-    let long = kelvin(&folder, "generate -m tiny abc --max-new-tokens 47 --seed 1 -q");
-    let expected = "error: a prompt of 4 tokens and --max-new-tokens 47 make 51, more than the \
-                    model's context of 50\n\nhint: --max-new-tokens 46 fits\n";
-    assert_eq!((long.code, long.stderr.as_str(), long.stdout.as_str()), (2, expected, ""));
+    let refused = |args: &str, expected: &str| {
+        let long = kelvin(&folder, args);
+        assert_eq!((long.code, long.stderr.as_str(), long.stdout.as_str()), (2, expected, ""));
+    };
+    refused(
+        "generate -m tiny abc --max-new-tokens 47 --seed 1 -q",
+        "error: a prompt of 4 tokens and --max-new-tokens 47 make 51, more than the context of 50\n\n\
+         hint: --max-new-tokens 46 fits, or --context-shift goes on beyond it\n",
+    );
+    refused(
+        "tour -m tiny abc --max-new-tokens 47 -q",
+        "error: a prompt of 4 tokens and --max-new-tokens 47 make 51, more than the context of 50\n\n\
+         hint: --max-new-tokens 46 fits\n",
+    );
     let prompt = "a".repeat(60);
-    let long = kelvin(&folder, &format!("generate -m tiny {prompt} --greedy"));
-    let expected = "error: the prompt has 61 tokens, more than the model's context of 50\n\n\
-                    hint: shorten the prompt\n";
-    assert_eq!((long.code, long.stderr.as_str()), (2, expected));
+    let too_long = "error: the prompt has 61 tokens, more than the context of 50\n\n\
+                    hint: shorten the prompt, or --context-shift goes on beyond it\n";
+    refused(&format!("generate -m tiny {prompt} --greedy"), too_long);
+    refused(&format!("next -m tiny {prompt} --greedy"), too_long);
+    let narrow = kelvin(&folder, "generate -m tiny abc --context 3 --greedy").stderr;
+    assert!(narrow.starts_with("error: the prompt has 4 tokens, more than the context of 3\n"));
+}
+
+#[test]
+fn a_smaller_context_ends_earlier_and_a_larger_one_is_refused() {
+    let folder = Tiny { context: 50, ..Tiny::default() }.write("narrow");
+    let args = "generate -m tiny abc --seed 1 --banned-tokens 2 --json";
+    let run = kelvin(&folder, &format!("{args} --context 20"));
+    assert_eq!(lines(&run)[0]["context"], json!({"limit": 20, "shift": null}));
+    assert!(run.stderr.contains(" · context 20 · "), "{}", run.stderr);
+    let (narrow, whole) = (dones(&run).remove(0), dones(&kelvin(&folder, args)).remove(0));
+    assert_eq!(ids(&narrow), ids(&whole)[..16]);
+    for (flags, said) in [
+        ("--context 51", "--context 51 is more than the 50 tokens of tiny's context"),
+        (
+            "--context-shift --context 9 --context-keep 9",
+            "9 tokens to keep leave no room in a context of 9",
+        ),
+    ] {
+        let refused = kelvin(&folder, &format!("{args} {flags}"));
+        assert_eq!((refused.code, refused.stdout.as_str()), (2, ""));
+        assert_eq!(refused.stderr.lines().next(), Some(&*format!("error: {said}")));
+    }
+    assert_eq!(
+        kelvin(&folder, &format!("{args} --context-keep 2")).code,
+        2,
+        "keep what, without a shift?"
+    );
+}
+
+/// The tokens do not depend on threads, on the neighbours, or on where the sequence was taken up again.
+#[test]
+fn a_context_that_shifts_goes_on_the_same_way_from_anywhere() {
+    let folder = Tiny { context: 50, ..Tiny::default() }.write("shift");
+    let flags = "--seed 1 --banned-tokens 2 --context-shift --json";
+    let args = format!("generate -m tiny abc {flags} --max-new-tokens 130");
+    let run = kelvin(&folder, &args);
+    let lines = lines(&run);
+    let shift = json!({"limit": 50, "shift": {"keep": 1, "drop": 25}});
+    assert_eq!(lines[0]["context"], shift, "BOS stays in view");
+    assert!(run.stderr.contains(" · context 50, shifting: keeps 1, drops 25 · "), "{}", run.stderr);
+    let footer = run.stderr.lines().last().expect("a footer");
+    assert!(footer.ends_with(" · 4 context shifts · length"), "{footer}");
+    let shifts: Vec<&Value> = lines.iter().filter(|line| line["type"] == "context_shift").collect();
+    let told: Vec<(&Value, &Value)> =
+        shifts.iter().map(|it| (&it["pos"], &it["dropped"])).collect();
+    let expected = [(51, 25), (76, 50), (101, 75), (126, 100)].map(|(a, b)| (json!(a), json!(b)));
+    assert_eq!(told, expected.iter().map(|(a, b)| (a, b)).collect::<Vec<_>>());
+    let done = dones(&run).remove(0);
+    assert_eq!((&done["context_shifts"], &done["finish_reason"]), (&json!(4), &json!("length")));
+    let drawn = ids(&done);
+    assert_eq!(drawn.len(), 130);
+    assert_eq!(ids(&dones(&kelvin(&folder, &format!("{args} --threads 1")))[0]), drawn);
+    let neighbours =
+        kelvin(&folder, &format!("generate -m tiny zz abc -n 2 {flags} --max-new-tokens 130"));
+    assert_eq!(ids(&dones(&neighbours)[2]), drawn, "choice 0 of the second prompt");
+    for at in [10, 46, 47, 48, 100, 129] {
+        let history: Vec<String> = drawn[..at].iter().map(u64::to_string).collect();
+        let more = format!("{flags} --history {}", history.join(","));
+        let n = 130 - at;
+        let rest = kelvin(&folder, &format!("generate -m tiny abc {more} --max-new-tokens {n}"));
+        assert_eq!(ids(&dones(&rest)[0]), drawn[at..], "taken up after {at} tokens");
+        let next = kelvin(&folder, &format!("next -m tiny abc {more}")).json();
+        assert_eq!(next["id"], drawn[at], "next after {at} tokens");
+    }
 }
 
 #[test]
@@ -253,7 +329,7 @@ fn the_models_defaults_apply_below_flags_and_presets_and_not_under_raw() {
         "repetition-penalty(1.1, last=64, scope=all) | temperature(0.8) | top-k(30) | top-p(0.95)";
     assert_eq!(own["pipeline"], pipeline);
     assert_eq!(own["settings"][1]["origin"], "GGUF (--raw to ignore)");
-    let warning = "warning: the model file's default general.sampling.mirostat is not applied\n";
+    let warning = "warning: GGUF: general.sampling.mirostat is not applied\n";
     assert!(talk.starts_with(warning), "{talk}");
     assert!(!talk.contains("xtc"), "an off default needs no word: {talk}");
     let (mixed, _) = header("--preset balanced --top-k off");
@@ -271,8 +347,8 @@ fn a_default_outside_its_range_is_something_read() {
     let folder = Tiny { sampling: vec![("general.sampling.top_p", 1.5)], ..Tiny::default() }
         .write("bad-default");
     let refused = kelvin(&folder, "generate -m tiny abc");
-    let expected = "error: the model file's defaults: top-p: p = 1.5 is outside 0 < p ≤ 1 (use 1 to keep \
-                    every token)\n\nhint: --raw ignores them\n";
+    let expected = "error: GGUF: general.sampling.top_p = 1.5 is outside 0 < p ≤ 1 (use 1 to keep every \
+                    token)\n\nhint: --raw ignores the model's own defaults\n";
     assert_eq!((refused.code, refused.stderr.as_str()), (3, expected));
     assert_eq!(kelvin(&folder, "generate -m tiny abc --raw --max-new-tokens 1").code, 0);
 }

@@ -7,6 +7,7 @@ mod generate;
 mod hub;
 mod real;
 mod reference;
+mod score;
 mod tiny;
 mod transcripts;
 mod transformers;

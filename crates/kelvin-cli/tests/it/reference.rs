@@ -13,8 +13,8 @@ fn the_command_reference_is_what_the_commands_say() {
         "# Commands\n\nWhat `kelvin --help` says, and `--help` of each command. Written by a test; do not edit.\n",
     );
     write_block(&mut page, &["--help"]);
-    let commands = "generate, next, tour, models, models pull, models rm, stages, presets, examples, \
-                    doctor, bench";
+    let commands = "generate, next, score, tour, models, models pull, models rm, stages, presets, \
+                    examples, doctor, bench";
     for command in commands.split(", ") {
         writeln!(page, "\n## kelvin {command}").expect("a String takes it");
         let words: Vec<&str> = command.split(' ').chain(["--help"]).collect();

@@ -10,6 +10,8 @@ use crate::{Error, ErrorKind, Result};
 
 /// The most bytes of `config.json` and other settings.
 const SETTINGS: usize = 1 << 20;
+/// The most bytes of `tokenizer_config.json`, which may list every special token: Gemma 3's has 1.2 MB.
+const TOKENIZER_CONFIG: usize = 1 << 24;
 /// The most bytes of an index of tensors.
 const INDEX: usize = 1 << 24;
 /// The most bytes of a tokenizer, which holds its vocabulary: eight times the largest known.
@@ -26,6 +28,7 @@ const CONFIG: &str = "config.json";
 /// model.safetensors                the tensors, or
 /// model.safetensors.index.json     the files that they are in
 /// tokenizer.json                   text to tokens
+/// vocab.json, merges.txt           the same, as GPT-2 has it
 /// tokenizer_config.json            what else a tokenizer is asked for; older chat templates
 /// chat_template.jinja              messages to a prompt
 /// generation_config.json           the publisher's sampling settings
@@ -88,13 +91,31 @@ impl Folder {
         read(&self.path.join("tokenizer.json"), TOKENIZER)
     }
 
+    /// The bytes of `vocab.json`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Folder::tokenizer_json`].
+    pub fn vocab_json(&self) -> Result<Option<Vec<u8>>> {
+        read(&self.path.join("vocab.json"), TOKENIZER)
+    }
+
+    /// The bytes of `merges.txt`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Folder::tokenizer_json`].
+    pub fn merges_txt(&self) -> Result<Option<Vec<u8>>> {
+        read(&self.path.join("merges.txt"), TOKENIZER)
+    }
+
     /// The bytes of `tokenizer_config.json`.
     ///
     /// # Errors
     ///
     /// As [`Folder::tokenizer_json`].
     pub fn tokenizer_config(&self) -> Result<Option<Vec<u8>>> {
-        read(&self.path.join("tokenizer_config.json"), SETTINGS)
+        read(&self.path.join("tokenizer_config.json"), TOKENIZER_CONFIG)
     }
 
     /// The bytes of `generation_config.json`.

@@ -33,8 +33,12 @@ struct Place {
     tensor: usize,
 }
 
+/// The most bytes of a file's name, as on most systems.
+const LONGEST: usize = 255;
+
 /// `model.safetensors.index.json`.
 #[derive(Deserialize)]
+#[serde(expecting = "an object with a weight_map")]
 struct Index {
     weight_map: BTreeMap<String, String>,
 }
@@ -148,13 +152,20 @@ impl Shards {
     }
 }
 
-/// Whether `name` is a plain file name, whatever the system: no folder, no drive, nothing hidden.
+/// Whether `name` is a plain file name, whatever the system: no folder, no drive, nothing that a
+/// terminal would obey.
 fn check_name(name: &str) -> Result<()> {
     let plain = matches!(
         Path::new(name).components().collect::<Vec<_>>()[..],
         [Component::Normal(only)] if only == name
     );
-    if plain && !name.contains(['\\', ':', '\0']) && name.ends_with(".safetensors") {
+    let printable = name.escape_debug().eq(name.chars()); // which a backslash is not, nor a quote
+    if plain
+        && printable
+        && name.len() <= LONGEST
+        && !name.contains(':')
+        && name.ends_with(".safetensors")
+    {
         return Ok(());
     }
     let shown = Text(name.as_bytes());
@@ -213,6 +224,8 @@ mod tests {
             "a\\b.safetensors",
             "c:a.safetensors",
             "a\0.safetensors",
+            "a\x1b[2J.safetensors",
+            "a\u{202e}.safetensors",
             "a.bin",
         ];
         for bad in bad {

@@ -1,10 +1,10 @@
 //! Several sequences that grow together.
 
 use std::ops::Range;
-use std::{mem, slice, vec};
+use std::{mem, vec};
 
-use super::{Chooser, Detok, Event, Finish};
-use crate::cache::KvCache;
+use super::view::View;
+use super::{Chooser, Context, Detok, Event, Finish};
 use crate::model::{Model, Row, Scratch, Wanted};
 use crate::tokenizer::{ShowSpecial, Tokenizer};
 use crate::{Error, ErrorKind, Result, TokenId};
@@ -60,6 +60,8 @@ pub struct Batch<'m, C> {
     model: &'m Model,
     tokenizer: &'m Tokenizer,
     show: ShowSpecial,
+    /// What each sequence begins as: nothing, in the context of all.
+    empty: View,
     scratch: Scratch,
     prompts: Vec<Prompt>,
     sequences: Vec<Sequence<C>>,
@@ -69,8 +71,7 @@ pub struct Batch<'m, C> {
 /// A prompt that is not computed yet.
 #[derive(Debug)]
 struct Prompt {
-    tokens: Vec<TokenId>,
-    cache: KvCache,
+    view: View,
     sequences: Range<usize>,
 }
 
@@ -83,6 +84,8 @@ struct Sequence<C> {
     pos: usize,
     /// Tokens that may still be chosen.
     left: usize,
+    /// Shifts that were told.
+    shifts: usize,
 }
 
 #[derive(Debug)]
@@ -90,20 +93,18 @@ enum State {
     /// The prompt is still to be computed.
     Waiting,
     /// The last token is still to be fed.
-    Live {
-        cache: KvCache,
-        last: TokenId,
-    },
+    Live(View),
     Over,
 }
 
 impl<'m, C: Chooser> Batch<'m, C> {
-    /// No sequences yet. Special tokens stay hidden.
+    /// No sequences yet. Special tokens stay hidden; sequences end where the model's context does.
     pub fn new(model: &'m Model, tokenizer: &'m Tokenizer) -> Self {
         Self {
             model,
             tokenizer,
             show: ShowSpecial::Hide,
+            empty: View::new(model),
             scratch: Scratch::default(),
             prompts: Vec::new(),
             sequences: Vec::new(),
@@ -118,27 +119,37 @@ impl<'m, C: Chooser> Batch<'m, C> {
         self
     }
 
+    /// The same batch, whose sequences to come see so much of themselves.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Parameter`] for a limit beyond the model's.
+    pub fn with_context(mut self, context: Context) -> Result<Self> {
+        self.empty = self.empty.with_context(self.model, context)?;
+        Ok(self)
+    }
+
     /// Adds a sequence for each of the request's choosers, from the next step on; their numbers.
     ///
     /// # Errors
     /// [`ErrorKind::Prompt`] for an empty prompt or a token outside the vocabulary,
-    /// [`ErrorKind::Context`] for a prompt beyond the model's context. Nothing was added.
+    /// [`ErrorKind::Context`] for a prompt beyond a fixed context. Nothing was added.
     pub fn join(&mut self, request: Request<C>) -> Result<Range<usize>> {
-        let cache = self.model.new_cache();
-        self.model.check(&cache, &request.prompt)?;
+        let mut view = self.empty.clone();
+        view.check(self.model, &request.prompt)?;
+        view.push(&request.prompt);
         let start = self.sequences.len();
         let pos = request.prompt.len();
-        let left = request.max_new_tokens.min(self.model.config().max_seq - pos);
+        let left = request.max_new_tokens.min(view.context().room(pos));
         for chooser in request.choosers {
             let (detok, state) = (request.detok.clone(), State::Waiting);
-            self.sequences.push(Sequence { chooser, detok, state, pos, left });
+            self.sequences.push(Sequence { chooser, detok, state, pos, left, shifts: 0 });
         }
         let sequences = start..self.sequences.len();
         if left == 0 {
             sequences.clone().for_each(|sequence| self.finish(sequence, Finish::Length));
         } else {
             let sequences = sequences.clone();
-            self.prompts.push(Prompt { tokens: request.prompt, cache, sequences });
+            self.prompts.push(Prompt { view, sequences });
         }
         Ok(sequences)
     }
@@ -184,24 +195,20 @@ impl<'m, C: Chooser> Batch<'m, C> {
         self.prompts
             .retain(|prompt| sequences[prompt.sequences.clone()].iter().any(Sequence::waits));
         let going = self.sequences.iter_mut().filter_map(Sequence::row);
-        let coming = self.prompts.iter_mut().map(|prompt| Row {
-            cache: &mut prompt.cache,
-            tokens: &prompt.tokens,
-            wanted: Wanted::Last,
-        });
+        let coming = self.prompts.iter_mut().map(|prompt| prompt.view.row(0, Wanted::Last));
         let mut rows: Vec<Row<'_>> = going.chain(coming).collect();
         let logits = self.model.forward(&mut rows, scratch)?;
         let mut logits = logits.chunks_exact(self.model.config().vocab_size);
         for sequence in 0..self.sequences.len() {
-            if matches!(self.sequences[sequence].state, State::Live { .. }) {
+            if matches!(self.sequences[sequence].state, State::Live(_)) {
                 self.choose(sequence, logits.next().expect("each row brings its logits"));
             }
         }
-        for Prompt { cache, sequences, .. } in mem::take(&mut self.prompts) {
+        for Prompt { view, sequences } in mem::take(&mut self.prompts) {
             let logits = logits.next().expect("each row brings its logits");
             for sequence in sequences {
                 if self.sequences[sequence].waits() {
-                    self.sequences[sequence].state = State::Live { cache: cache.clone(), last: 0 };
+                    self.sequences[sequence].state = State::Live(view.clone());
                     self.choose(sequence, logits);
                 }
             }
@@ -222,12 +229,13 @@ impl<'m, C: Chooser> Batch<'m, C> {
     }
 
     fn accept(&mut self, sequence: usize, id: TokenId) {
+        self.tell_shift(sequence);
         let it = &mut self.sequences[sequence];
         self.events.push(Event::Token { sequence, pos: it.pos, id });
         it.pos += 1;
         it.left -= 1;
-        if let State::Live { last, .. } = &mut it.state {
-            *last = id;
+        if let State::Live(view) = &mut it.state {
+            view.push(&[id]);
         }
         let (text, stopped) = it.write(id, self.tokenizer, self.show);
         let full = it.left == 0;
@@ -238,6 +246,18 @@ impl<'m, C: Chooser> Batch<'m, C> {
             self.finish(sequence, Finish::Eos);
         } else if full {
             self.finish(sequence, Finish::Length);
+        }
+    }
+
+    /// Says that the next token was chosen with fewer tokens in view.
+    fn tell_shift(&mut self, sequence: usize) {
+        let it = &mut self.sequences[sequence];
+        let context = self.empty.context();
+        let shifts = context.shifts(it.pos);
+        if shifts > it.shifts {
+            it.shifts = shifts;
+            let (pos, dropped) = (it.pos, context.dropped(shifts));
+            self.events.push(Event::Shift { sequence, pos, dropped });
         }
     }
 
@@ -271,12 +291,10 @@ impl<C> Sequence<C> {
         matches!(self.state, State::Waiting)
     }
 
-    /// The token to feed, if the sequence goes on.
+    /// The tokens to feed, if the sequence goes on.
     fn row(&mut self) -> Option<Row<'_>> {
         match &mut self.state {
-            State::Live { cache, last } => {
-                Some(Row { cache, tokens: slice::from_ref(last), wanted: Wanted::Last })
-            }
+            State::Live(view) => Some(view.row(0, Wanted::Last)),
             State::Waiting | State::Over => None,
         }
     }

@@ -39,6 +39,15 @@ pub enum Event {
         /// The token.
         id: TokenId,
     },
+    /// The context shifted: from the token at `pos` on, which comes next, fewer tokens are in view.
+    Shift {
+        /// The sequence's number.
+        sequence: usize,
+        /// Position of the first token chosen so.
+        pos: usize,
+        /// Tokens out of view, those of earlier shifts included.
+        dropped: usize,
+    },
     /// Text that no later token can change.
     Text {
         /// The sequence's number.

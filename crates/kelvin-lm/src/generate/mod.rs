@@ -2,12 +2,15 @@
 
 mod batch;
 mod chooser;
+mod context;
 mod detok;
 mod event;
 mod session;
+mod view;
 
 pub use batch::{Batch, Request};
 pub use chooser::Chooser;
+pub use context::Context;
 pub use detok::{Detok, Progress};
 pub use event::{Event, Finish};
 pub use session::Session;

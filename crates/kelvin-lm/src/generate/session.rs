@@ -1,7 +1,10 @@
 //! One sequence of a model: its tokens, its cache, and the logits that follow.
 
-use crate::cache::KvCache;
-use crate::model::{Model, Row, Scratch, Wanted};
+use std::slice::ChunksExact;
+
+use super::Context;
+use super::view::View;
+use crate::model::{Model, Scratch, Wanted};
 use crate::{Result, TokenId};
 
 /// Logit rows that [`Session::feed_all`] holds at once: enough to read the head's weights seldom,
@@ -10,8 +13,8 @@ const ROWS_AT_ONCE: usize = 16;
 
 /// One sequence: feed tokens, read logits, go back, fork.
 ///
-/// Logits depend on the tokens alone: fed at once or one by one, kept, forked or recomputed, they
-/// have the same bits.
+/// Logits depend on the tokens in view alone (all of them, unless a [`Context`] says otherwise): fed
+/// at once or one by one, kept, forked or recomputed, they have the same bits.
 ///
 /// ```no_run
 /// # fn main() -> kelvin_lm::Result<()> {
@@ -27,62 +30,92 @@ const ROWS_AT_ONCE: usize = 16;
 #[derive(Debug)]
 pub struct Session<'m> {
     model: &'m Model,
-    cache: KvCache,
-    ids: Vec<TokenId>,
+    view: View,
     scratch: Scratch,
 }
 
 impl<'m> Session<'m> {
-    /// An empty sequence.
+    /// An empty sequence, with the model's whole context and an error at its end.
     pub fn new(model: &'m Model) -> Self {
         Self::with_scratch(model, Scratch::default())
     }
 
     /// An empty sequence that works in memory of the caller's making.
     pub fn with_scratch(model: &'m Model, scratch: Scratch) -> Self {
-        Self { model, cache: model.new_cache(), ids: Vec::new(), scratch }
+        Self { model, view: View::new(model), scratch }
+    }
+
+    /// The same sequence in another [`Context`]: a smaller one, or one that goes on at its end.
+    ///
+    /// Nothing computed so far is kept.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Parameter`](crate::ErrorKind::Parameter) for a limit beyond the model's,
+    /// [`ErrorKind::Context`](crate::ErrorKind::Context) where the tokens do not fit.
+    pub fn with_context(self, context: Context) -> Result<Self> {
+        let Self { model, view, scratch } = self;
+        Ok(Self { model, view: view.with_context(model, context)?, scratch })
     }
 
     /// Appends tokens; the logits that follow the last one, `[vocab_size]`.
     ///
     /// # Errors
-    /// Those of [`Model::forward`]; the session is then as it was.
+    /// [`ErrorKind::Prompt`](crate::ErrorKind::Prompt) without tokens or for one outside the
+    /// vocabulary, [`ErrorKind::Context`](crate::ErrorKind::Context) beyond a fixed context; the
+    /// session is then as it was.
     pub fn feed(&mut self, ids: &[TokenId]) -> Result<&[f32]> {
-        let mut row = [Row { cache: &mut self.cache, tokens: ids, wanted: Wanted::Last }];
-        let logits = self.model.forward(&mut row, &mut self.scratch)?;
-        self.ids.extend_from_slice(ids);
-        Ok(logits)
+        self.view.check(self.model, ids)?;
+        self.view.push(ids);
+        self.model.forward(&mut [self.view.row(0, Wanted::Last)], &mut self.scratch)
     }
 
     /// Appends tokens; calls `visit` with each one's position and the logits that follow it,
     /// `[vocab_size]`, in order.
     ///
     /// # Errors
-    /// Those of [`Model::forward`]; the session is then as it was, and nothing was visited.
+    /// As [`feed`](Self::feed); nothing was visited then.
     pub fn feed_all(
         &mut self,
         ids: &[TokenId],
         mut visit: impl FnMut(usize, &[f32]),
     ) -> Result<()> {
-        self.model.check(&self.cache, ids)?;
-        for ids in ids.chunks(ROWS_AT_ONCE) {
-            let mut row = [Row { cache: &mut self.cache, tokens: ids, wanted: Wanted::All }];
-            let logits = self.model.forward(&mut row, &mut self.scratch)?;
-            let rows = logits.chunks_exact(self.model.config().vocab_size);
-            (self.ids.len()..).zip(rows).for_each(|(pos, logits)| visit(pos, logits));
-            self.ids.extend_from_slice(ids);
+        self.view.check(self.model, ids)?;
+        let mut rest = ids;
+        while !rest.is_empty() {
+            let piece = self.view.next_piece(rest, ROWS_AT_ONCE);
+            rest = &rest[piece.len()..];
+            let pos = self.pos();
+            let logits = self.feed_piece(piece)?;
+            (pos..).zip(logits).for_each(|(pos, logits)| visit(pos, logits));
         }
         Ok(())
     }
 
-    /// The position of the next token: how many there are.
-    pub fn pos(&self) -> usize {
-        self.ids.len()
+    /// Appends tokens with no shift between them; the logits that follow each.
+    fn feed_piece(&mut self, piece: &[TokenId]) -> Result<ChunksExact<'_, f32>> {
+        self.view.push(piece);
+        if self.view.behind() > piece.len() {
+            let row = self.view.row(piece.len(), Wanted::Nothing);
+            self.model.forward(&mut [row], &mut self.scratch)?;
+        }
+        let row = self.view.row(0, Wanted::All);
+        let logits = self.model.forward(&mut [row], &mut self.scratch)?;
+        Ok(logits.chunks_exact(self.model.config().vocab_size))
     }
 
-    /// The tokens fed.
+    /// The position of the next token: how many there are, in view or not.
+    pub fn pos(&self) -> usize {
+        self.ids().len()
+    }
+
+    /// The tokens fed, in view or not.
     pub fn ids(&self) -> &[TokenId] {
-        &self.ids
+        self.view.ids()
+    }
+
+    /// Which tokens the model sees.
+    pub fn context(&self) -> Context {
+        self.view.context()
     }
 
     /// The model.
@@ -92,7 +125,7 @@ impl<'m> Session<'m> {
 
     /// Bytes of the cache's pages, those shared with forks included.
     pub fn cache_bytes(&self) -> usize {
-        self.cache.bytes()
+        self.view.cache().bytes()
     }
 
     /// A second sequence with the same tokens, sharing their cache.
@@ -104,14 +137,13 @@ impl<'m> Session<'m> {
     /// A second sequence with the first `pos` tokens (all, where there are fewer), sharing their cache.
     #[must_use]
     pub fn fork_at(&self, pos: usize) -> Self {
-        let cache = self.cache.fork_at(pos);
-        let ids = self.ids[..cache.len()].to_vec();
-        Self { model: self.model, cache, ids, scratch: Scratch::default() }
+        let mut view = self.view.clone();
+        view.truncate(pos);
+        Self { model: self.model, view, scratch: Scratch::default() }
     }
 
     /// Forgets all but the first `pos` tokens; nothing, where there are no more.
     pub fn rewind(&mut self, pos: usize) {
-        self.cache.truncate(pos);
-        self.ids.truncate(pos);
+        self.view.truncate(pos);
     }
 }

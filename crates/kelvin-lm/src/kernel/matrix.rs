@@ -7,6 +7,8 @@
 //! sixteen outputs, and no sum ever crosses lanes. Weights keep the bits they have in the file:
 //! decoding is limited by memory.
 
+mod cast;
+mod encode;
 pub(super) mod layout;
 mod repack;
 

@@ -57,6 +57,8 @@ fn request<C>(prompt: &[u32], choosers: Vec<C>, max_new_tokens: usize) -> Reques
 struct Outcome {
     ids: Vec<u32>,
     text: String,
+    /// Position and tokens out of view.
+    shifts: Vec<(usize, usize)>,
     end: Option<std::result::Result<Finish, ErrorKind>>,
 }
 
@@ -64,6 +66,9 @@ fn note(outcomes: &mut BTreeMap<usize, Outcome>, event: Event) {
     match event {
         Event::Token { sequence, id, .. } => {
             outcomes.entry(sequence).or_default().ids.push(id);
+        }
+        Event::Shift { sequence, pos, dropped } => {
+            outcomes.entry(sequence).or_default().shifts.push((pos, dropped));
         }
         Event::Text { sequence, text } => outcomes.entry(sequence).or_default().text += &text,
         Event::Done { sequence, finish } => {
@@ -206,6 +211,7 @@ fn every_way_to_end() {
     let outcome = |ids: &[u32], text: &str, end| Outcome {
         ids: ids.to_vec(),
         text: text.to_owned(),
+        shifts: Vec::new(),
         end: Some(end),
     };
     let hide = ShowSpecial::Hide;
@@ -223,6 +229,28 @@ fn every_way_to_end() {
     assert_eq!(failed, over);
     let outside = scripted(&[2, 90], &[], hide);
     assert_eq!(outside, outcome(&[2], "\u{4E02}", Err(ErrorKind::Parameter)));
+}
+
+/// Tokens that end a text are the tokenizer's own and those that the model's publisher names.
+#[test]
+fn ends_may_be_added_to_a_tokenizer() {
+    let (model, plain) = (model(), tokenizer());
+    let tokenizer = tokenizer().with_ends(&[5, 1, 5], "a file").expect("in the vocabulary");
+    let ends: Vec<(u32, &str)> = tokenizer.ends().iter().map(|end| (end.token, end.why)).collect();
+    assert_eq!(ends, [(1, "the file's end of sequence"), (5, "a file")]);
+    let ids = |tokenizer: &Tokenizer| {
+        let mut batch = Batch::new(&model, tokenizer);
+        batch.join(request(&[7], vec![Script(vec![4, 5, 6, 1])], 9)).expect("it fits");
+        run(&mut batch).remove(&0).expect("one sequence")
+    };
+    let ended = ids(&tokenizer);
+    assert_eq!(
+        (ended.ids, ended.text.as_str(), ended.end),
+        (vec![4, 5], "\u{4E04}", Some(Ok(Finish::Eos)))
+    );
+    assert_eq!(ids(&plain).ids, [4, 5, 6, 1]);
+    let error = plain.with_ends(&[90], "a file").expect_err("90 tokens");
+    assert_eq!(error.to_string(), "a file has token 90, outside 0 to 89");
 }
 
 #[test]
@@ -243,6 +271,7 @@ fn an_interrupt_keeps_what_there_is() {
     let expected = |n: usize| Outcome {
         ids: vec![4; n],
         text: "\u{4E04}".repeat(n),
+        shifts: Vec::new(),
         end: Some(Ok(Finish::Interrupted)),
     };
     assert_eq!(outcomes[&0], expected(2));

@@ -7,13 +7,14 @@ mod file;
 
 use std::path::Path;
 
+use kelvin_lm::eval::{Scoring, Text, Windows};
 use kelvin_lm::format::gguf::Gguf;
 use kelvin_lm::kernel::Activations;
 use kelvin_lm::tokenizer::{SpecialTokens, Tokenizer};
 use kelvin_lm::{EngineOptions, Model, Result, Session};
 
 use crate::real;
-use comparison::{Comparison, argmax};
+use comparison::Comparison;
 use file::Golden;
 
 /// The model that a golden file is about, running as the file's weights did.
@@ -103,19 +104,12 @@ fn gemma3_quantised_stays_near_llama_cpp() -> Result<()> {
 /// Sums of −ln p over spans of a text: element s for the ids fed at `span * s` and after.
 fn span_losses(model: &Model, ids: &[u32], span: usize) -> Result<Vec<f64>> {
     let mut losses = vec![0.0; ids.len().div_ceil(span)];
-    let fed = &ids[..ids.len() - 1];
-    Session::new(model).feed_all(fed, |pos, logits| {
-        losses[pos / span] += loss(logits, ids[pos + 1]);
-    })?;
+    let text = Text::from_ids(None, ids, 0)?;
+    for score in Scoring::new(model, &text, Windows::of(model)?)? {
+        let score = score?;
+        losses[(score.pos - 1) / span] += score.surprisal_nats;
+    }
     Ok(losses)
-}
-
-/// −ln p of a token.
-#[expect(clippy::disallowed_methods, reason = "a figure within a tolerance, not promised bits")]
-fn loss(logits: &[f32], token: u32) -> f64 {
-    let peak = f64::from(logits[argmax(logits) as usize]);
-    let mass: f64 = logits.iter().map(|&z| (f64::from(z) - peak).exp()).sum();
-    peak + mass.ln() - f64::from(logits[token as usize])
 }
 
 fn check_perplexity(name: &str, weights: &str, tolerance: f64) -> Result<()> {
@@ -127,8 +121,7 @@ fn check_perplexity(name: &str, weights: &str, tolerance: f64) -> Result<()> {
     let ids = &ids[..expected.ids];
     assert_eq!(file::fnv1a64(ids), expected.ids_fnv1a64, "other ids than llama.cpp's");
     let losses = span_losses(&load(&golden, &path)?, ids, expected.span)?;
-    #[expect(clippy::disallowed_methods, reason = "a figure within a tolerance, not promised bits")]
-    let found = (losses.iter().sum::<f64>() / expected.scored as f64).exp();
+    let found = kelvin::math::exp(losses.iter().sum::<f64>() / expected.scored as f64);
     let off = found / expected.value - 1.0;
     let line = format!(
         "{name} {weights}: perplexity {found:.4}, llama.cpp {:.4}: {:+.3} %",

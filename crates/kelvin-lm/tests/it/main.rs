@@ -1,19 +1,30 @@
 //! Integration tests of `kelvin-lm`.
 
 mod batch;
+mod chat;
+mod context;
 mod counting;
+mod defaults;
 mod determinism;
 mod detok;
+mod eval;
+mod folders;
 mod forward;
 mod gguf;
 mod golden;
 #[cfg(feature = "hub")]
 mod hub;
 mod kernel;
+mod layouts;
+mod malformed;
 mod memory;
 mod model;
+mod oracle;
 mod real;
 mod reference;
+mod replay;
 mod safetensors;
+mod strings;
 mod tiny;
 mod tokenizer;
+mod tokenizer_files;

@@ -17,8 +17,8 @@ use crate::{Decimal, TokenId, math};
 use compact::Compact;
 pub(crate) use order::Rank;
 use order::reach;
-pub(crate) use row::{Edit, RowFault};
-use row::{Row, RowBuffers};
+pub(crate) use row::Edit;
+use row::{Row, RowBuffers, RowFault};
 
 /// Buffers that a sampler keeps from token to token, so that a token allocates nothing.
 #[derive(Debug, Clone, Default)]

@@ -2,8 +2,8 @@
 
 use alloc::vec::Vec;
 
-use crate::TokenId;
 use crate::simd::{BLOCK, BlockMaxima, Level};
+use crate::{Error, TokenId};
 
 /// A token's logit, changed by a stage.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -44,6 +44,19 @@ pub(crate) struct Row<'a> {
 pub(crate) enum RowFault {
     NotANumber,
     NothingLeft,
+}
+
+impl RowFault {
+    /// Says which logits are at fault: the slow pass, taken only then.
+    pub(crate) fn explain(self, logits: &[f32]) -> Error {
+        let is_bad = |z: &f32| z.is_nan() || *z == f32::INFINITY;
+        match (self, (0..).zip(logits).find(|(_, z)| is_bad(z))) {
+            (Self::NotANumber, Some((token, _))) => {
+                Error::NotANumber { token, count: logits.iter().filter(|z| is_bad(z)).count() }
+            }
+            _ => Error::NothingLeft { stage: "logits" },
+        }
+    }
 }
 
 impl<'a> Row<'a> {

@@ -13,6 +13,7 @@ mod levels;
 mod math;
 mod properties;
 mod registry;
+mod softmax;
 mod stability;
 mod statistics;
 mod trace;

@@ -10,8 +10,8 @@ use clap::ArgMatches;
 use kelvin_lm::Session;
 
 use self::account::{Account, Subject};
-use crate::args::policy;
 use crate::args::randomness::Randomness;
+use crate::args::{context, policy};
 use crate::console::Console;
 use crate::examples;
 use crate::exit::{Code, Failure};
@@ -64,7 +64,9 @@ fn of_model(matches: &ArgMatches, console: &mut Console<'_>) -> Result<(Subject,
     let prompt = loaded.encode(prompt, load::special_tokens(matches))?;
     let history = policy::history(matches);
     let ids = [&prompt[..], &history].concat();
-    let logits = Session::new(&loaded.model).feed(&ids)?.to_vec();
+    let context = context::read(matches, &loaded)?;
+    context::check(ids.len(), None, context).map_err(|failure| failure.or(context::SHIFT))?;
+    let logits = Session::new(&loaded.model).with_context(context)?.feed(&ids)?.to_vec();
     Ok((Subject::of_model(loaded, logits, prompt, history), policy))
 }
 

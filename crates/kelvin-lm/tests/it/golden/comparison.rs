@@ -85,7 +85,7 @@ impl fmt::Display for Comparison {
 }
 
 /// The first id of the total order: larger logit first, then smaller id.
-pub(crate) fn argmax(logits: &[f32]) -> u32 {
+fn argmax(logits: &[f32]) -> u32 {
     let mut best = 0;
     for (id, logit) in (0_u32..).zip(logits) {
         if *logit > logits[best as usize] {

@@ -1,0 +1,225 @@
+//! Chat templates, from wherever a model keeps them.
+
+use serde::Deserialize;
+
+use super::jinja::{self, Cause, Fault, Given, Source};
+use super::{Date, Message, Prompt};
+use crate::format::Folder;
+use crate::format::gguf::Gguf;
+use crate::format::json::{self, Limits};
+use crate::tokenizer::Tokenizer;
+use crate::{Error, ErrorKind, Result};
+
+/// Characters shown of what a template says when it refuses a conversation.
+const LONGEST_REFUSAL: usize = 500;
+
+/// The metadata key of GGUF's template; further ones have `.{name}` behind it.
+const GGUF_KEY: &str = "tokenizer.chat_template";
+
+/// A program that writes conversations the way a model was trained on them.
+///
+/// Immutable, shared between threads.
+///
+/// ```
+/// use kelvin_lm::chat::{ChatTemplate, Message, RenderOptions};
+///
+/// let source = "{% for message in messages %}<|{{ message.role }}|>{{ message.content | trim }}\n\
+///               {% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}";
+/// let template = ChatTemplate::new(source)?;
+/// let prompt = template.render(&[Message::user(" Hello! ")], &RenderOptions::default())?;
+/// assert_eq!(prompt.text(), "<|user|>Hello!\n<|assistant|>");
+/// assert_eq!(prompt.quoted(), [8..14]);
+/// # Ok::<(), kelvin_lm::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct ChatTemplate {
+    source: Source,
+    texts: Vec<(&'static str, String)>,
+}
+
+/// What else a template is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RenderOptions {
+    /// Whether the text ends where the model's answer begins, as a prompt does; else it ends after the
+    /// last message.
+    pub add_generation_prompt: bool,
+    /// What `strftime_now` says. Without a date a template finds no such function, and takes the date it
+    /// has for that case (Llama 3.2: 26 July 2024) or says that it needs one.
+    pub date: Option<Date>,
+}
+
+impl Default for RenderOptions {
+    fn default() -> Self {
+        Self { add_generation_prompt: true, date: None }
+    }
+}
+
+impl ChatTemplate {
+    /// A template from its source.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Template`] where it does not parse, or is larger than a template may be.
+    pub fn new(source: &str) -> Result<Self> {
+        let source = Source::new(source).map_err(|fault| error(&fault))?;
+        Ok(Self { source, texts: Vec::new() })
+    }
+
+    /// The same template, for a tokenizer whose special tokens it may write: `bos_token` and
+    /// `eos_token`.
+    #[must_use]
+    pub fn for_tokenizer(mut self, tokenizer: &Tokenizer) -> Self {
+        let spelled = |token: Option<_>| token.and_then(|token| tokenizer.piece(token));
+        let texts =
+            [("bos_token", spelled(tokenizer.bos())), ("eos_token", spelled(tokenizer.eos()))];
+        let texts = texts.into_iter().filter_map(|(name, text)| Some((name, text?.to_owned())));
+        self.texts = texts.collect();
+        self
+    }
+
+    /// The template inside a GGUF file, where there is one: `tokenizer.chat_template`, or the one that is
+    /// called `name`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`new`](Self::new), with the byte offset; [`ErrorKind::Format`] where it is no text.
+    pub fn from_gguf(gguf: &Gguf, name: Option<&str>) -> Result<Option<Self>> {
+        let key = match name {
+            Some(name) => format!("{GGUF_KEY}.{name}"),
+            None => GGUF_KEY.to_owned(),
+        };
+        let Some(source) = gguf.metadata().str(&key)? else { return Ok(None) };
+        let placed = |error: Error| match gguf.metadata().offset(&key) {
+            Some(offset) => error.at(offset),
+            None => error,
+        };
+        Self::new(source).map(Some).map_err(placed)
+    }
+
+    /// The template of a folder in Hugging Face layout, where there is one: `chat_template.jinja`, else
+    /// what `tokenizer_config.json` has.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`new`](Self::new) and [`from_tokenizer_config`](Self::from_tokenizer_config), and of
+    /// reading the files.
+    pub fn from_folder(folder: &Folder, name: Option<&str>) -> Result<Option<Self>> {
+        if let Some(bytes) = folder.chat_template()?.filter(|_| name.is_none()) {
+            let path = folder.path().join("chat_template.jinja");
+            return Self::from_bytes(&bytes).map(Some).map_err(|error| error.in_file(path));
+        }
+        let Some(bytes) = folder.tokenizer_config()? else { return Ok(None) };
+        let path = folder.path().join("tokenizer_config.json");
+        Self::from_tokenizer_config(&bytes, name).map_err(|error| error.in_file(path))
+    }
+
+    /// The template in the bytes of a `tokenizer_config.json`, where there is one: its `chat_template`,
+    /// a text or a list of named texts; of several the one that is called `name`, or `default`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`new`](Self::new); [`ErrorKind::Format`] where the bytes are not such JSON.
+    pub fn from_tokenizer_config(json: &[u8], name: Option<&str>) -> Result<Option<Self>> {
+        let config: TokenizerConfig =
+            json::read(json, "tokenizer_config.json", Limits::TOKENIZER_CONFIG)?;
+        let source = match (config.chat_template, name) {
+            (Some(Templates::One(source)), None) => Some(source),
+            (Some(Templates::Named(named)), name) => {
+                let wanted = name.unwrap_or("default");
+                named.into_iter().find(|it| it.name == wanted).map(|it| it.template)
+            }
+            _ => None,
+        };
+        source.map(|source| Self::new(&source)).transpose()
+    }
+
+    /// A template from the bytes of a file.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`new`](Self::new); [`ErrorKind::Format`] where the bytes are not UTF-8.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        match std::str::from_utf8(bytes) {
+            Ok(source) => Self::new(source),
+            Err(cause) => {
+                let at = cause.valid_up_to() as u64;
+                let detail = "the chat template is not UTF-8";
+                Err(Error::new(ErrorKind::Format, detail).at(at).caused_by(cause))
+            }
+        }
+    }
+
+    /// The template's source.
+    pub fn source(&self) -> &str {
+        self.source.text()
+    }
+
+    /// Whether the template asks for the date.
+    pub fn asks_for_date(&self) -> bool {
+        self.source.names("strftime_now")
+    }
+
+    /// Writes out a conversation.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Conversation`] where the template refuses the messages, in its own words (roles
+    /// that do not alternate, a system message it has no place for). [`ErrorKind::Template`], with the
+    /// line, where it fails, asks for what is not implemented here, or costs more than a template may.
+    pub fn render(&self, messages: &[Message], options: &RenderOptions) -> Result<Prompt> {
+        let messages: Vec<(&str, &str)> =
+            messages.iter().map(|it| (it.role.name(), it.content.as_str())).collect();
+        let texts: Vec<(&str, &str)> =
+            self.texts.iter().map(|(name, text)| (*name, text.as_str())).collect();
+        let given = Given {
+            messages: &messages,
+            add_generation_prompt: options.add_generation_prompt,
+            texts: &texts,
+            date: options.date,
+        };
+        let chars = jinja::render(&self.source, given).map_err(|fault| error(&fault))?;
+        Ok(Prompt::new(&chars))
+    }
+}
+
+/// The part of `tokenizer_config.json` that is read here.
+#[derive(Deserialize)]
+struct TokenizerConfig {
+    chat_template: Option<Templates>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Templates {
+    One(String),
+    Named(Vec<Named>),
+}
+
+#[derive(Deserialize)]
+struct Named {
+    name: String,
+    template: String,
+}
+
+/// What went wrong in a template, for the world outside.
+fn error(fault: &Fault) -> Error {
+    let place = match fault.line() {
+        Some(line) => format!("chat template, line {line}"),
+        None => "chat template".to_owned(),
+    };
+    match fault.cause() {
+        Cause::Refused(words) => {
+            let words: String = words.chars().take(LONGEST_REFUSAL).collect();
+            let detail = format!("the chat template refuses the conversation: {words}");
+            Error::new(ErrorKind::Conversation, detail)
+        }
+        Cause::Unsupported(what) => {
+            let detail = format!("{place}: {what} is not supported");
+            Error::new(ErrorKind::Template, detail)
+                .hint("a template of your own can stand in for the model's")
+        }
+        Cause::Failed(what) | Cause::Exhausted(what) => {
+            Error::new(ErrorKind::Template, format!("{place}: {what}"))
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! Templates that want too much: each ends in an error, in little memory.
+//!
+//! Time is bounded by the same budget as memory, so that no test needs a clock.
+
+use kelvin_lm::ErrorKind;
+use kelvin_lm::chat::{ChatTemplate, Message, RenderOptions};
+
+use crate::counting;
+
+/// What a template may hold beyond twice its own size.
+const MEMORY: usize = 10 << 20;
+
+/// How a template ends, and the most memory it held meanwhile.
+fn outcome(source: &str, messages: &[Message]) -> (kelvin_lm::Result<String>, usize) {
+    counting::peak(|| {
+        let prompt = ChatTemplate::new(source)?.render(messages, &RenderOptions::default())?;
+        Ok(prompt.text().to_owned())
+    })
+}
+
+/// Runs a template that must fail with these words.
+fn refused(source: &str, words: &str) {
+    let (ended, peak) = outcome(source, &[Message::user("a b ".repeat(8))]);
+    let start: String = source.chars().take(120).collect();
+    let error = ended.expect_err(&start);
+    assert_eq!(error.kind(), ErrorKind::Template, "{start}: {error}");
+    assert!(error.to_string().contains(words), "{start}: {error}");
+    assert!(peak <= 2 * source.len() + MEMORY, "{start}: {peak} bytes");
+}
+
+const TOO_MUCH: &str = "works too long or makes too much";
+const TOO_DEEP: &str = "nested deeper than";
+
+#[test]
+fn what_grows_without_end_is_stopped() {
+    let doubled = |first: &str, step: &str| {
+        format!(
+            "{{% set ns = namespace(x={first}) %}}{{% for i in range(60) %}}{{% set ns.x = {step} %}}{{% endfor %}}{{{{ ns.x }}}}"
+        )
+    };
+    let all = [
+        doubled("'abcd'", "ns.x ~ ns.x"),
+        doubled("'abcd'", "ns.x + ns.x"),
+        doubled("'abcd'", "ns.x * 9"),
+        doubled("[1]", "ns.x + ns.x"),
+        doubled("(1,)", "ns.x + ns.x"),
+        doubled("[1]", "ns.x * 5"),
+        doubled("'ab'", "ns.x | replace('a', 'aab')"),
+        doubled("'ab'", "ns.x.replace('', 'ab')"),
+        doubled("'ab'", "[ns.x, ns.x] | join(ns.x)"),
+        doubled("'ab'", "ns.x.join([ns.x, ns.x])"),
+        doubled("'ab'", "[ns.x, ns.x] | tojson"),
+        doubled("'ab'", "[ns.x, ns.x] | string"),
+        doubled("'&<'", "(ns.x ~ ns.x) | escape"),
+        doubled("'ab\\n'", "ns.x | indent(ns.x, true)"),
+        doubled("'a b'", "(ns.x ~ ' ').split() | join(ns.x)"),
+        doubled("[]", "[ns.x, ns.x]").replace("{{ ns.x }}", "{{ ns.x == ns.x }}{{ ns.x }}"),
+        "{% set ns = namespace(x='ab') %}{% for i in range(60) %}{% set x %}{{ ns.x }}{{ ns.x }}{% endset %}\
+         {% set ns.x = x %}{% endfor %}".to_owned(),
+        "{% macro m(n) %}{% if n %}{{ m(n - 1) }}{{ m(n - 1) }}{% endif %}{% endmacro %}{{ m(40) }}".to_owned(),
+        "{{ 'a' * 1000000000 }}".to_owned(),
+        "{{ 1000000000 * 'a' }}".to_owned(),
+        "{{ [1] * 1000000000000 }}".to_owned(),
+        "{{ 'a' * 9223372036854775807 }}".to_owned(),
+        "{{ 'x' | indent(1000000000) }}".to_owned(),
+        "{{ [[]] | tojson(indent=1000000000) }}".to_owned(),
+        "{% for i in range(100000) %}{% for j in range(100000) %}x{% endfor %}{% endfor %}".to_owned(),
+        "{% for i in range(100000) %}{% for j in range(100000) %}{% endfor %}{% endfor %}".to_owned(),
+        "{{ range(100000) | list | length }}{{ range(100000) | list | length }}".to_owned(),
+        "{% set a = 'a' * 100000 %}{% for i in range(100000) %}{{ 'b' in a }}{% endfor %}".to_owned(),
+        "{% set a = 'a' * 100000 %}{{ (a ~ 'b') in (a ~ a) }}".to_owned(),
+        "{% set a = 'a' * 100000 %}{% for i in range(100000) %}{% if a == a ~ '' %}{% endif %}{% endfor %}".to_owned(),
+        "{% set a = (',' * 100000).split(',') %}{{ a | length }}".to_owned(),
+        "{% set a = ('a' * 200000) | list %}{{ a | unique | length }}".to_owned(),
+        "{{ range(30000) | map('string') | unique | list | length }}".to_owned(),
+        "{{ range(60000) | sort(reverse=true) | sort | list | sum }}{{ range(60000) | sort | max }}".to_owned(),
+        "{% set ns = namespace(d={}) %}{% for i in range(9999) %}{% set ns.d = dict(ns.d, k=i) %}\
+         {% set ns.d = dict([ns.d][0], **{}) %}{% endfor %}".replace(", **{}", ""),
+        "{% set a = 'a' * 60000 %}{% for i in range(90) %}{{ a.title() }}{% endfor %}".to_owned(),
+        "{% set a = 'a' * 60000 %}{% for i in range(90) %}{{ a[::-1] }}{% endfor %}".to_owned(),
+        "{% set a = 'a' * 60000 %}{% for i in range(90) %}{{ a | upper | lower | trim('b') | length }}{% endfor %}".to_owned(),
+        "{% for i in range(100000) %}{% set x = messages %}{{ x | map(attribute='content') | join }}{% endfor %}".to_owned(),
+    ];
+    for source in &all {
+        refused(source, TOO_MUCH);
+    }
+}
+
+#[test]
+fn what_goes_ever_deeper_is_stopped() {
+    let nested = |step: &str| {
+        format!(
+            "{{% set ns = namespace(x=[]) %}}{{% for i in range(999) %}}{{% set ns.x = {step} %}}{{% endfor %}}"
+        )
+    };
+    for step in [
+        "[ns.x]",
+        "(ns.x,)",
+        "{'a': ns.x}",
+        "dict(a=ns.x)",
+        "[1] + [ns.x]",
+        "{'a': ns.x}.items() | list",
+    ] {
+        refused(&nested(step), TOO_DEEP);
+    }
+    refused("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", TOO_DEEP);
+    refused(
+        "{% macro a() %}{{ b() }}{% endmacro %}{% macro b() %}{{ a() }}{% endmacro %}{{ a() }}",
+        TOO_DEEP,
+    );
+    refused("{% macro m(x=m()) %}{% endmacro %}{{ m() }}", TOO_DEEP);
+    refused(&format!("{{{{ a{} }}}}", " + a".repeat(900)), TOO_DEEP);
+    refused(&format!("{{{{ 'a'{} }}}}", "|trim".repeat(900)), TOO_DEEP);
+    refused(&format!("{{{{ {}a }}}}", "not ".repeat(2000)), TOO_DEEP);
+    refused(&format!("{{{{ {}1 }}}}", "- ".repeat(2000)), TOO_DEEP);
+    refused(&format!("{{{{ 1{} }}}}", " if 0 else 1".repeat(500)), TOO_DEEP);
+    let ns = "{% set ns = namespace() %}";
+    refused(&format!("{ns}{{% set ns.x = ns %}}"), "a namespace inside another value");
+    refused(&format!("{ns}{{{{ [ns] }}}}"), "a namespace inside another value");
+    refused("{% for x in [1] %}{{ {'a': loop} }}{% endfor %}", "a loop inside another value");
+}
+
+#[test]
+fn what_the_parser_could_not_take_is_refused_before() {
+    let tokens = "more than 2048 tokens in one tag";
+    refused(&format!("{{{{ a{} }}}}", "+a".repeat(50_000)), tokens);
+    refused(&format!("{{{{ {}a }}}}", "not ".repeat(60_000)), tokens);
+    refused(&format!("{{{{ a{} }}}}", ".b".repeat(90_000)), tokens);
+    refused(&format!("{{{{ a{} }}}}", "|b".repeat(90_000)), tokens);
+    refused(&format!("{{{{ {}1 }}}}", "-".repeat(200_000)), tokens);
+    refused(&format!("{{{{ {} }}}}", "(".repeat(200_000)), tokens);
+    refused(&format!("{{{{ {} }}}}", "[1,".repeat(50_000)), tokens);
+    refused(
+        &format!("{{% if a %}}{}{{% endif %}}", "{%elif a%}".repeat(20_000)),
+        "more than 256 branches",
+    );
+    refused(&"{{a}}".repeat(50_000), "more than 32768 tokens");
+    refused(&"a".repeat(300_000), "it has 300000 bytes, the most is 262144");
+    refused(&format!("{{{{ {}a{} }}}}", "(".repeat(500), ")".repeat(500)), "maximum recursion");
+    refused(&"{% if a %}".repeat(1000), "maximum recursion");
+    refused(&"{% for a in b %}".repeat(1000), "maximum recursion");
+}
+
+#[test]
+fn what_is_no_template_is_refused_with_its_line() {
+    let cases = [
+        ("a\nb\n{{ x", 3),
+        ("{% if true %}\n\n", 1),
+        ("\n{% endfor %}", 2),
+        ("\n\n{% nonsense %}", 3),
+        ("{{ 1 + }}", 1),
+        ("{{ 'a }}", 1),
+        ("{#", 1),
+        ("{% include 'x' %}", 1),
+        ("{% extends 'x' %}", 1),
+        ("{% import 'x' as y %}", 1),
+        ("{% block a %}{% endblock %}", 1),
+        ("{% break %}", 1),
+        ("{{ 99999999999999999999999999999999999999999999 }}", 1),
+        ("\n{{ messages | nope }}", 2),
+        ("\n\n{{ messages[0].content.encode('utf-8') }}", 3),
+        ("\n{{ messages.__class__ }}{{ messages.__class__.__mro__ }}", 2),
+        ("{{ ''.__class__.__mro__[1].__subclasses__() }}", 1),
+        ("{{ cycler.__init__.__globals__ }}", 1),
+        ("{{ range(1000001) }}", 1),
+        ("{{ strftime_now('%Q' * 100) }}", 1),
+        ("{% call x() %}{% endcall %}", 1),
+        ("{% for a in messages recursive %}{{ loop(a) }}{% endfor %}", 1),
+    ];
+    for (source, line) in cases {
+        refused(source, &format!("chat template, line {line}: "));
+    }
+}
+
+/// The budget grows with the conversation: a long one renders, and a wasteful template still ends.
+#[test]
+fn long_conversations_fit_and_waste_does_not() {
+    let chatml = super::rendered::template("chatml");
+    let turn = "All work and no play makes Jack a dull boy. ".repeat(200);
+    let messages: Vec<Message> = (0..100).map(|_| Message::user(turn.as_str())).collect();
+    let prompt = chatml.render(&messages, &RenderOptions::default()).expect("880,000 characters");
+    assert_eq!(prompt.quoted().iter().map(ExactSizeIterator::len).sum::<usize>(), 880_000);
+    let wasteful = "{% for a in messages %}{% for b in messages %}{{ a.content ~ b.content }}{% endfor %}{% endfor %}";
+    let (ended, peak) = outcome(wasteful, &messages);
+    let error = ended.expect_err("77 MB").to_string();
+    assert!(error.contains("writes more than 1048576 characters"), "{error}");
+    assert!(peak < MEMORY + 8 * 880_000, "{peak}");
+}
+
+#[test]
+fn a_refusal_of_a_million_words_is_cut() {
+    let (ended, _) = outcome("{{ raise_exception('no ' * 100000) }}", &[]);
+    let error = ended.expect_err("refused");
+    assert_eq!(error.kind(), ErrorKind::Conversation);
+    assert!(error.to_string().len() < 1000, "{}", error.to_string().len());
+}
