@@ -1,6 +1,7 @@
 //! Integration tests of `kelvin-lm`.
 
 mod batch;
+mod blueprint;
 mod chat;
 mod context;
 mod counting;
@@ -20,5 +21,6 @@ mod model;
 mod real;
 mod reference;
 mod safetensors;
+mod shapes;
 mod tiny;
 mod tokenizer;
