@@ -1,7 +1,8 @@
 //! The policy of a run: every value with its origin, and the warnings it deserves.
 //!
-//! A value comes from a flag, else the preset, else the model file, else it stays neutral. An
-//! explicit `off` is a value like any other, so it beats what stands below it.
+//! A value comes from a flag, else the preset, else `generation_config.json`, else `general.sampling.*`
+//! of a GGUF file, else it stays neutral. An explicit `off` is a value like any other, so it beats
+//! what stands below it.
 
 use std::fmt::{self, Write as _};
 
@@ -9,9 +10,9 @@ use anyhow::Result;
 use clap::ArgMatches;
 use kelvin::pipeline::{Pick, Shown};
 use kelvin::preset::{self, Preset};
-use kelvin::stage::{self, Stage, StageInfo};
+use kelvin::stage::{self, Effect, Stage, StageInfo};
 use kelvin::{Error, Pipeline};
-use kelvin_lm::format::gguf::{Metadata, Value};
+use kelvin_lm::defaults::{DefaultSetting, GenerationDefaults, Length, Source};
 
 use crate::args::policy::{flag, text};
 use crate::exit::Failure;
@@ -29,8 +30,8 @@ pub(crate) enum Origin {
     Pipeline,
     /// A named preset.
     Preset(&'static str),
-    /// `general.sampling.*` of the model file.
-    Gguf,
+    /// What the model comes with.
+    Model(Source),
 }
 
 impl fmt::Display for Origin {
@@ -39,15 +40,15 @@ impl fmt::Display for Origin {
             Self::Flag => f.write_str("flag"),
             Self::Pipeline => f.write_str("pipeline"),
             Self::Preset(name) => write!(f, "preset {name}"),
-            Self::Gguf => f.write_str("GGUF (--raw to ignore)"),
+            Self::Model(source) => write!(f, "{source} (--raw to ignore)"),
         }
     }
 }
 
-/// One stage's value (or the pick, where it is greedy) and where it comes from.
+/// One stage's value (or the pick, where it is greedy, or a length) and where it comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Setting {
-    /// The stage's name.
+    /// The stage's name, or that of the flag.
     pub(crate) name: &'static str,
     /// The stage in its text form.
     pub(crate) shown: String,
@@ -61,7 +62,12 @@ impl Setting {
     }
 
     fn greedy(origin: Origin) -> Self {
-        Self { name: "greedy", shown: "greedy".to_owned(), origin }
+        Self::new("greedy", "greedy".to_owned(), origin)
+    }
+
+    /// A setting that is no stage.
+    pub(crate) fn new(name: &'static str, shown: String, origin: Origin) -> Self {
+        Self { name, shown, origin }
     }
 }
 
@@ -74,30 +80,51 @@ pub(crate) struct Policy {
     pub(crate) settings: Vec<Setting>,
     /// What the user should know about them.
     pub(crate) warnings: Vec<String>,
+    /// How long the model wants a text to be.
+    pub(crate) length: Option<(Length, Source)>,
+    /// Strings that the model wants a text to end at.
+    pub(crate) stops: Option<(Vec<String>, Source)>,
 }
 
 impl Policy {
-    /// Merges flags, preset and the model file's defaults.
+    /// Merges flags, preset and the model's own defaults.
     ///
     /// # Errors
     ///
     /// Something typed (exit 2): a value outside its range, an unknown preset or dialect. Something
-    /// read (exit 3): a default of the model file outside its range.
-    pub(crate) fn resolve(matches: &ArgMatches, defaults: Option<&Metadata>) -> Result<Self> {
+    /// read (exit 3): a default of the model outside its range.
+    pub(crate) fn resolve(
+        matches: &ArgMatches,
+        defaults: Option<&GenerationDefaults>,
+    ) -> Result<Self> {
         check_dialect(matches)?;
         let defaults = defaults.filter(|_| !matches.get_flag("raw"));
-        let (stages, pick) = match text(matches, "pipeline") {
-            Some(text) => return Ok(Self::of_pipeline(text.parse()?)),
-            None => (Layers::new(matches, defaults)?.stages()?, matches.get_flag("greedy")),
+        let policy = match text(matches, "pipeline") {
+            Some(text) => Self::of_pipeline(text.parse()?),
+            None => Self::of_layers(&Layers::new(matches, defaults)?)?,
         };
-        let greedy = pick.then(|| Setting::greedy(Origin::Flag));
+        Ok(match defaults {
+            Some(defaults) => policy.with_defaults(defaults),
+            None => policy,
+        })
+    }
+
+    /// A policy put together value by value.
+    fn of_layers(layers: &Layers<'_>) -> Result<Self> {
+        let (stages, greedy) = (layers.stages()?, layers.greedy());
         let settings = stages.iter().map(|(stage, origin)| Setting::of(stage.as_ref(), *origin));
-        let settings = settings.chain(greedy).collect();
+        let settings = settings.chain(greedy.map(Setting::greedy)).collect();
         let stages = stages.into_iter().map(|(stage, _)| stage).collect();
-        let pick = if pick { Pick::Greedy } else { Pick::Draw };
-        let mut policy = Self::new(Pipeline::in_default_order(stages, pick), settings);
-        policy.warnings.extend(defaults.into_iter().flat_map(unused_defaults));
-        Ok(policy)
+        let pick = if greedy.is_some() { Pick::Greedy } else { Pick::Draw };
+        Ok(Self::new(Pipeline::in_default_order(stages, pick), settings))
+    }
+
+    /// The same policy, with what the model says of more than the pipeline.
+    fn with_defaults(mut self, defaults: &GenerationDefaults) -> Self {
+        self.warnings.extend_from_slice(defaults.warnings());
+        self.length = defaults.length();
+        self.stops = defaults.stops().map(|(stops, source)| (stops.to_vec(), source));
+        self
     }
 
     /// A policy given as a whole.
@@ -121,7 +148,7 @@ impl Policy {
             let what = "little of the model's opinion is left above 2";
             warnings.push(format!("temperature {t} is very high: {what}"));
         }
-        Self { pipeline, settings, warnings }
+        Self { pipeline, settings, warnings, length: None, stops: None }
     }
 
     /// Whether nobody asked for anything.
@@ -154,16 +181,36 @@ fn temperatures(pipeline: &Pipeline) -> impl Iterator<Item = f64> {
 struct Layers<'a> {
     matches: &'a ArgMatches,
     preset: Option<&'static Preset>,
-    defaults: Option<&'a Metadata>,
+    defaults: Option<&'a GenerationDefaults>,
 }
 
 impl<'a> Layers<'a> {
-    fn new(matches: &'a ArgMatches, defaults: Option<&'a Metadata>) -> Result<Self, Failure> {
+    fn new(
+        matches: &'a ArgMatches,
+        defaults: Option<&'a GenerationDefaults>,
+    ) -> Result<Self, Failure> {
         let preset = match text(matches, "preset") {
             None => None,
             Some(name) => Some(preset::find(name).ok_or_else(|| unknown_preset(name))?),
         };
         Ok(Self { matches, preset, defaults })
+    }
+
+    /// Who wants the most probable token instead of a draw. A flag does; the model may, unless a preset,
+    /// or a flag for a temperature or a truncation, says that tokens are to be drawn.
+    fn greedy(&self) -> Option<Origin> {
+        if self.matches.get_flag("greedy") {
+            return Some(Origin::Flag);
+        }
+        let (samples, source) = self.defaults?.samples()?;
+        (!samples && !self.asks_to_draw()).then_some(Origin::Model(source))
+    }
+
+    fn asks_to_draw(&self) -> bool {
+        let about_drawing =
+            |info: &&&StageInfo| matches!(info.effect, Effect::Temperature | Effect::Truncation);
+        let mut stages = stage::ALL.iter().filter(about_drawing);
+        self.preset.is_some() || stages.any(|info| text(self.matches, info.name).is_some())
     }
 
     /// The stages that any layer asks for, in the default order.
@@ -173,11 +220,11 @@ impl<'a> Layers<'a> {
 
     fn stage(&self, info: &'static StageInfo) -> Result<Option<(Box<dyn Stage>, Origin)>> {
         let flag_extras = self.extras(info);
-        let Some((mut arguments, origin)) = self.value(info) else {
+        let Some((mut arguments, origin)) = self.value(info)? else {
             return match flag_extras.first() {
                 None => Ok(None),
                 Some(_) if info.params[0].default.is_some() => {
-                    Ok(Some((build(info, &flag_extras.join(", "), Origin::Flag)?, Origin::Flag)))
+                    Ok(Some((build(info, &flag_extras.join(", "))?, Origin::Flag)))
                 }
                 Some(extra) => Err(lonely(info, extra).into()),
             };
@@ -185,7 +232,7 @@ impl<'a> Layers<'a> {
         for extra in flag_extras {
             write!(arguments, ", {extra}")?;
         }
-        Ok(Some((build(info, &arguments, origin)?, origin)))
+        Ok(Some((build(info, &arguments)?, origin)))
     }
 
     /// The further parameters that have flags, as `name=value`.
@@ -197,42 +244,38 @@ impl<'a> Layers<'a> {
     }
 
     /// The stage's own value, from the highest layer that has one.
-    fn value(&self, info: &StageInfo) -> Option<(String, Origin)> {
+    fn value(&self, info: &StageInfo) -> Result<Option<(String, Origin)>> {
         if let Some(text) = text(self.matches, info.name) {
-            return Some((text.to_owned(), Origin::Flag));
+            return Ok(Some((text.to_owned(), Origin::Flag)));
         }
-        if let Some(preset) = self.preset {
-            let value = match info.name {
-                "temperature" => Some(preset.temperature),
-                "top-p" => Some(preset.top_p),
-                _ => None,
-            };
-            if let Some(value) = value {
-                return Some((value.to_string(), Origin::Preset(preset.name)));
-            }
+        if let Some((preset, value)) = self.preset.and_then(|it| Some((it, of_preset(it, info)?))) {
+            return Ok(Some((value.to_string(), Origin::Preset(preset.name))));
         }
-        let defaults = self.defaults?;
-        let (key, _) = GGUF.iter().find(|(_, name)| *name == info.name)?;
-        let value = number(defaults.get(&format!("{SAMPLING}{key}"))?)?;
-        let last = defaults.get("general.sampling.penalty_last_n").and_then(number);
-        let last = last.filter(|_| info.name == "repetition-penalty");
-        Some(match last.as_deref() {
-            Some("0") => ("off".to_owned(), Origin::Gguf),
-            None | Some("-1") => (value, Origin::Gguf),
-            Some(last) => (format!("{value}, last={last}"), Origin::Gguf),
-        })
+        let default = self.defaults.and_then(|defaults| defaults.setting(info.name));
+        default.map(|default| checked(default).map_err(Into::into)).transpose()
     }
 }
 
-fn build(info: &StageInfo, arguments: &str, origin: Origin) -> Result<Box<dyn Stage>> {
-    kelvin::build_stage(info.name, arguments).map_err(|error| match (error, origin) {
-        (error, Origin::Gguf) => Failure::read(format!("the model file's defaults: {error}"))
-            .hint("--raw ignores them")
-            .into(),
-        (Error::Spec { expected, .. }, _) => {
+fn of_preset(preset: &Preset, info: &StageInfo) -> Option<f64> {
+    match info.name {
+        "temperature" => Some(preset.temperature),
+        "top-p" => Some(preset.top_p),
+        _ => None,
+    }
+}
+
+/// A default of the model, in its range.
+fn checked(default: &DefaultSetting) -> kelvin_lm::Result<(String, Origin)> {
+    default.check().map_err(|error| error.hint("--raw ignores the model's own defaults"))?;
+    Ok((default.arguments.clone(), Origin::Model(default.source)))
+}
+
+fn build(info: &StageInfo, arguments: &str) -> Result<Box<dyn Stage>> {
+    kelvin::build_stage(info.name, arguments).map_err(|error| match error {
+        Error::Spec { expected, .. } => {
             Failure::typed(format!("--{}: {expected}", info.name)).into()
         }
-        (error, _) => error.into(),
+        error => error.into(),
     })
 }
 
@@ -244,38 +287,6 @@ fn lonely(info: &StageInfo, extra: &str) -> Failure {
 
 fn unknown_preset(name: &str) -> Failure {
     suggest::unknown("preset", name, preset::ALL.iter().map(|preset| preset.name))
-}
-
-const SAMPLING: &str = "general.sampling.";
-
-/// The keys of a model file's defaults, and the stages they set.
-const GGUF: [(&str, &str); 5] = [
-    ("temp", "temperature"),
-    ("top_k", "top-k"),
-    ("top_p", "top-p"),
-    ("min_p", "min-p"),
-    ("penalty_repeat", "repetition-penalty"),
-];
-
-/// A number as text; an f32 as its shortest decimal, 0.95 and not 0.949999988.
-fn number(value: Value<'_>) -> Option<String> {
-    match value {
-        Value::Int(n) => Some(n.to_string()),
-        Value::F32(x) => Some(x.to_string()),
-        Value::F64(x) => Some(x.to_string()),
-        _ => None,
-    }
-}
-
-/// The model file's defaults that this version cannot honour, by name.
-fn unused_defaults(defaults: &Metadata) -> Vec<String> {
-    let used = |key: &str| key == "penalty_last_n" || GGUF.iter().any(|(known, _)| *known == key);
-    let off = |value| number(value).is_some_and(|text| text.parse() == Ok(0.0));
-    let sampling = defaults.iter().filter_map(|(key, value)| {
-        let name = key.strip_prefix(SAMPLING).filter(|name| !used(name))?;
-        (!off(value)).then(|| format!("the model file's default {SAMPLING}{name} is not applied"))
-    });
-    sampling.collect()
 }
 
 /// `temperature, top-k: flag` for each origin, each value as `told`, and what is said of the rest.
@@ -291,4 +302,217 @@ pub(crate) fn origins(settings: &[Setting], told: impl Fn(&Setting) -> &str) -> 
     let rest =
         if settings.is_empty() { "everything off: built-in" } else { "all else off: built-in" };
     groups.into_iter().map(group).chain([rest.to_owned()]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use kelvin_lm::format::gguf::Gguf;
+
+    use super::*;
+
+    /// One parameter: its value and its off in each layer that can have them.
+    struct Case {
+        stage: &'static str,
+        flag: [&'static str; 2],
+        config: [&'static str; 2],
+        gguf: (&'static str, [f32; 2]),
+    }
+
+    const CASES: [Case; 5] = [
+        Case {
+            stage: "temperature",
+            flag: ["0.25", "off"],
+            config: ["\"temperature\": 0.35", "\"temperature\": 1.0"],
+            gguf: ("temp", [0.45, 1.0]),
+        },
+        Case {
+            stage: "top-k",
+            flag: ["11", "off"],
+            config: ["\"top_k\": 12", "\"top_k\": 0"],
+            gguf: ("top_k", [13.0, 0.0]),
+        },
+        Case {
+            stage: "top-p",
+            flag: ["0.21", "off"],
+            config: ["\"top_p\": 0.95", "\"top_p\": 1"],
+            gguf: ("top_p", [0.94, 1.0]),
+        },
+        Case {
+            stage: "min-p",
+            flag: ["0.01", "off"],
+            config: ["\"min_p\": 0.02", "\"min_p\": 0.0"],
+            gguf: ("min_p", [0.03, 0.0]),
+        },
+        Case {
+            stage: "repetition-penalty",
+            flag: ["1.1", "off"],
+            config: ["\"repetition_penalty\": 1.2", "\"repetition_penalty\": 1.0"],
+            gguf: ("penalty_repeat", [1.3, 1.0]),
+        },
+    ];
+
+    /// A GGUF file with one `general.sampling` number, and nothing else.
+    fn gguf(key: &str, value: f32) -> GenerationDefaults {
+        let key = format!("general.sampling.{key}");
+        let mut file = b"GGUF\x03\0\0\0".to_vec();
+        file.extend([0_u64, 1, key.len() as u64].map(u64::to_le_bytes).concat());
+        file.extend(key.as_bytes());
+        file.extend(6_u32.to_le_bytes());
+        file.extend(value.to_le_bytes());
+        let gguf = Gguf::parse(file).expect("well formed");
+        GenerationDefaults::from_gguf(gguf.metadata())
+    }
+
+    fn config(json: &str) -> GenerationDefaults {
+        let json = format!("{{{json}}}");
+        GenerationDefaults::from_generation_config(json.as_bytes()).expect("a sound file")
+    }
+
+    fn policy(args: &[&str], defaults: &GenerationDefaults) -> Policy {
+        let line = ["kelvin", "generate", "-m", "x", "prompt"].iter().chain(args);
+        let matches = crate::args::command().try_get_matches_from(line).expect("sound flags");
+        let (_, matches) = matches.subcommand().expect("generate");
+        Policy::resolve(matches, Some(defaults)).expect("sound values")
+    }
+
+    /// The stage as it must be, in its text form.
+    fn built(stage: &str, value: &str) -> String {
+        Shown(kelvin::build_stage(stage, value).expect("in range").as_ref()).to_string()
+    }
+
+    fn preset_value(stage: &str) -> Option<&'static str> {
+        match stage {
+            "temperature" => Some("0.7"),
+            "top-p" => Some("0.9"),
+            _ => None,
+        }
+    }
+
+    /// Every way to set or not to set a parameter in each layer, off included: the highest one that
+    /// says anything wins, with its own value and its name.
+    #[test]
+    fn the_highest_layer_that_says_anything_wins() {
+        let ways = [None, Some(0), Some(1)];
+        let mut n_cases = 0;
+        for case in &CASES {
+            let all = ways.map(|flag| ways.map(|config| ways.map(|gguf| (flag, config, gguf))));
+            for (flag, file, model) in all.into_iter().flatten().flatten() {
+                for preset in [false, true] {
+                    let lower = model.map(|at| gguf(case.gguf.0, case.gguf.1[at]));
+                    let upper = file.map(|at| config(case.config[at]));
+                    let defaults = upper.unwrap_or_default().over(lower.unwrap_or_default());
+                    let flag_name = format!("--{}", case.stage);
+                    let mut args = Vec::new();
+                    args.extend(
+                        flag.into_iter().flat_map(|at| [flag_name.as_str(), case.flag[at]]),
+                    );
+                    args.extend(if preset { &["--preset", "balanced"][..] } else { &[] });
+                    let in_config =
+                        |at: usize| case.config[at].split(' ').nth(1).expect("a value").to_owned();
+                    let off = |text: String| {
+                        if text == "0" && case.stage == "top-k" { "off".to_owned() } else { text }
+                    };
+                    let expected = flag
+                        .map(|at| (case.flag[at].to_owned(), Origin::Flag))
+                        .or_else(|| {
+                            let value = preset_value(case.stage).filter(|_| preset)?;
+                            Some((value.to_owned(), Origin::Preset("balanced")))
+                        })
+                        .or_else(|| {
+                            Some((off(in_config(file?)), Origin::Model(Source::GenerationConfig)))
+                        })
+                        .or_else(|| {
+                            Some((
+                                off(case.gguf.1[model?].to_string()),
+                                Origin::Model(Source::Gguf),
+                            ))
+                        });
+                    let expected =
+                        expected.map(|(value, origin)| (built(case.stage, &value), origin));
+                    let found = policy(&args, &defaults);
+                    let setting = found.settings.iter().find(|setting| setting.name == case.stage);
+                    let setting = setting.map(|setting| (setting.shown.clone(), setting.origin));
+                    assert_eq!(setting, expected, "{}: {args:?}, {defaults:?}", case.stage);
+                    args.push("--raw");
+                    let raw = policy(&args, &defaults);
+                    let of_model = |setting: &Setting| matches!(setting.origin, Origin::Model(_));
+                    assert!(!raw.settings.iter().any(of_model), "{args:?}");
+                    n_cases += 1;
+                }
+            }
+        }
+        assert_eq!(n_cases, 5 * 27 * 2);
+    }
+
+    #[test]
+    fn a_model_may_be_greedy_until_somebody_asks_to_draw() {
+        let greedy = |args: &[&str], json: &str| {
+            let policy = policy(args, &config(json));
+            let setting = policy.settings.iter().find(|setting| setting.name == "greedy");
+            assert_eq!(policy.pipeline.is_greedy(), setting.is_some());
+            setting.map(|setting| setting.origin)
+        };
+        let model = Some(Origin::Model(Source::GenerationConfig));
+        let cold = "\"do_sample\": false, \"top_p\": 0.9";
+        assert_eq!(greedy(&[], cold), model);
+        assert_eq!(greedy(&["--repetition-penalty", "1.1"], cold), model, "greedy heeds penalties");
+        assert_eq!(greedy(&["--greedy"], cold), Some(Origin::Flag));
+        let asking = [
+            ["--temperature", "0.8"],
+            ["--top-k", "40"],
+            ["--min-p", "off"],
+            ["--preset", "factual"],
+            ["--pipeline", "top-k(2)"],
+        ];
+        for args in asking {
+            assert_eq!(greedy(&args, cold), None, "{args:?}");
+        }
+        assert_eq!(greedy(&["--raw"], cold), None);
+        for json in ["", "\"do_sample\": true", "\"do_sample\": null"] {
+            assert_eq!(greedy(&[], json), None, "{json}");
+        }
+        let drawn = policy(&["--top-k", "40"], &config(cold));
+        assert_eq!(drawn.pipeline.to_string(), "top-k(40) | top-p(0.9)");
+        let warned = policy(&[], &config(cold));
+        assert_eq!(warned.warnings, ["greedy ignores top-p"]);
+    }
+
+    #[test]
+    fn what_the_model_says_of_more_than_the_pipeline_is_passed_on() {
+        let json = "\"max_new_tokens\": 9, \"stop_strings\": [\"END\"], \"num_beams\": 4";
+        for args in [&[][..], &["--pipeline", "top-k(2)"]] {
+            let found = policy(args, &config(json));
+            assert_eq!(found.length, Some((Length::MaxNewTokens(9), Source::GenerationConfig)));
+            assert_eq!(found.stops.map(|(stops, _)| stops), Some(vec!["END".to_owned()]));
+            assert_eq!(found.warnings, ["generation_config.json: num_beams = 4 is not applied"]);
+        }
+        let raw = policy(&["--raw"], &config(json));
+        assert_eq!((raw.length, raw.stops, raw.warnings.len()), (None, None, 0));
+    }
+
+    #[test]
+    fn a_value_outside_its_range_is_something_read_and_a_flag_above_it_hides_it() {
+        let bad = config("\"top_p\": 1.5");
+        let line = ["kelvin", "generate", "-m", "x", "prompt"];
+        let matches = crate::args::command().try_get_matches_from(line).expect("sound flags");
+        let (_, matches) = matches.subcommand().expect("generate");
+        let error = Policy::resolve(matches, Some(&bad)).expect_err("outside");
+        assert_eq!(crate::exit::code_of(&error), crate::exit::Code::Read);
+        let expected =
+            "generation_config.json: top_p = 1.5 is outside 0 < p ≤ 1 (use 1 to keep every token)";
+        assert_eq!(error.to_string(), expected);
+        assert_eq!(policy(&["--top-p", "0.5"], &bad).pipeline.to_string(), "top-p(0.5)");
+    }
+
+    #[test]
+    fn origins_are_told_by_group() {
+        let found = policy(&["--top-k", "5"], &config("\"top_p\": 0.95, \"temperature\": 0.6"));
+        let told = origins(&found.settings, |setting| &setting.shown);
+        let expected = [
+            "temperature(0.6), top-p(0.95): generation_config.json (--raw to ignore)",
+            "top-k(5): flag",
+            "all else off: built-in",
+        ];
+        assert_eq!(told, expected);
+    }
 }

@@ -67,6 +67,13 @@ impl Error {
         Self(Box::new(Inner { kind, detail, path: None, offset: None, hint: None, source: None }))
     }
 
+    /// The same error, of another kind.
+    #[must_use]
+    pub(crate) fn of_kind(mut self, kind: ErrorKind) -> Self {
+        self.0.kind = kind;
+        self
+    }
+
     /// The same error, at this byte offset of the file.
     #[must_use]
     pub fn at(mut self, offset: u64) -> Self {

@@ -6,6 +6,7 @@ mod cache;
 pub mod chat;
 mod checkpoint;
 mod config;
+pub mod defaults;
 pub mod dtype;
 mod error;
 pub mod eval;
@@ -18,7 +19,7 @@ pub mod model;
 pub mod tokenizer;
 
 pub use cache::KvCache;
-pub use checkpoint::Checkpoint;
+pub use checkpoint::{Checkpoint, Stored};
 pub use config::{
     Activation, Architecture, Biases, Config, FeedForward, Llama3Scaling, NormKind, Positions,
     QueryScale, Rope, RopeScaling, Window,

@@ -3,17 +3,19 @@
 use anyhow::Result;
 use clap::ArgMatches;
 use kelvin::{Sampler, Seed, TokenId};
+use kelvin_lm::defaults::Length;
 use kelvin_lm::generate::{Batch, Context, Detok, Request};
 use kelvin_lm::tokenizer::{ShowSpecial, SpecialTokens};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::args::randomness::Randomness;
 use crate::args::{context, policy};
+use crate::chat::Chat;
 use crate::console::Console;
 use crate::exit::Code;
 use crate::load::{self, Loaded};
 use crate::playback::{self, InOrder, JsonLines, Opening, Totals, View, Watched, play};
-use crate::settings::{self, Policy, UNTOUCHED};
+use crate::settings::{self, Origin, Policy, Setting, UNTOUCHED};
 use crate::term::number::{count, counted};
 
 /// Tokens drawn where nobody says how many.
@@ -21,12 +23,47 @@ const MAX_NEW_TOKENS: usize = 256;
 
 /// Runs the command.
 pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Code> {
-    let (loaded, policy) = load::with_policy(matches, console)?;
+    let texts = matches.get_many::<String>("prompt").expect("a prompt is required");
+    let kind = if matches.get_flag("chat") { Kind::Messages } else { Kind::Texts };
+    run_once(matches, texts.cloned().collect(), kind, console)
+}
+
+/// What prompts are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Texts to continue.
+    Texts,
+    /// Messages to answer.
+    Messages,
+}
+
+/// Continues texts, or answers messages, each by itself.
+///
+/// # Errors
+///
+/// Those of loading the model, of what was typed, and of writing.
+pub(super) fn run_once(
+    matches: &ArgMatches,
+    texts: Vec<String>,
+    kind: Kind,
+    console: &mut Console<'_>,
+) -> Result<Code> {
+    let (mut loaded, policy) = load::with_policy(matches, console)?;
     if policy.is_untouched() {
         console.hint(UNTOUCHED)?;
     }
     let randomness = Randomness::from_matches(matches);
-    let job = Job::from_matches(matches, &loaded, randomness)?;
+    let chat = match kind {
+        Kind::Texts => None,
+        Kind::Messages => Some(Chat::from_matches(matches, &mut loaded)?),
+    };
+    let prompt = |text| match &chat {
+        None => Prompt::text(text, &loaded, load::special_tokens(matches), randomness),
+        Some(chat) => Prompt::message(text, &loaded, chat, randomness),
+    };
+    let prompts = texts.into_iter().map(prompt).collect::<Result<Vec<_>>>()?;
+    let mut job = Job::from_matches(matches, prompts, &loaded, &policy)?;
+    job.facts.extend(chat.iter().flat_map(Chat::facts));
     let mut batch = job.batch(&loaded, &policy)?;
     introduce(&job, &loaded, &policy, randomness, console)?;
     playback::listen_for_interrupts()?;
@@ -47,7 +84,10 @@ struct Job {
     history: Vec<TokenId>,
     n_samples: u32,
     detok: Detok,
-    max_new_tokens: usize,
+    /// As the flags have it, or the model.
+    length: Length,
+    /// What is set besides the pipeline, and by whom.
+    settings: Vec<Setting>,
     /// How much of a sequence the model sees.
     context: Context,
     special: ShowSpecial,
@@ -56,41 +96,50 @@ struct Job {
     show: usize,
     /// Whether each token is accounted for.
     traced: bool,
+    /// Further facts for the header.
+    facts: Vec<String>,
 }
 
 struct Prompt {
     text: String,
     ids: Vec<TokenId>,
     seed: Seed,
+    /// The conversation that it is, for the JSON header.
+    chat: Option<Value>,
 }
 
 impl Job {
-    fn from_matches(matches: &ArgMatches, loaded: &Loaded, randomness: Randomness) -> Result<Self> {
+    fn from_matches(
+        matches: &ArgMatches,
+        prompts: Vec<Prompt>,
+        loaded: &Loaded,
+        policy: &Policy,
+    ) -> Result<Self> {
         let history = policy::history(matches);
-        let special = load::special_tokens(matches);
-        let texts = matches.get_many::<String>("prompt").expect("a prompt is required");
-        let prompts = texts.map(|text| Prompt::new(text, loaded, special, randomness));
-        let prompts = prompts.collect::<Result<Vec<_>>>()?;
         let asked = matches.get_one::<u32>("max-new-tokens").map(|&n| n as usize);
         let context = context::read(matches, loaded)?;
         for prompt in &prompts {
             context::check(prompt.ids.len() + history.len(), asked, context)
                 .map_err(|failure| failure.or(context::SHIFT))?;
         }
-        let stops = matches.get_many::<String>("stop").map(|stops| stops.cloned().collect());
+        let mut settings = Vec::new();
+        let length = length(asked, policy, &mut settings);
+        let stops = stops(matches, policy, &mut settings);
         let show = matches.get_flag("show-special");
         let shown = matches.get_one::<u32>("show").map_or(0, |&n| n as usize);
         Ok(Self {
             prompts,
             history,
             n_samples: matches.get_one("n").copied().unwrap_or(1),
-            detok: Detok::new(stops.unwrap_or_default())?,
-            max_new_tokens: asked.unwrap_or(MAX_NEW_TOKENS),
+            detok: Detok::new(stops)?,
+            length,
+            settings,
             context,
             special: if show { ShowSpecial::Show } else { ShowSpecial::Hide },
             echo: matches.get_flag("echo"),
             show: shown,
             traced: shown > 0 || matches.get_flag("json"),
+            facts: Vec::new(),
         })
     }
 
@@ -110,10 +159,21 @@ impl Job {
                     .map(|choice| Watched::new(sampler.fork(choice), depth))
                     .collect(),
                 detok: self.detok.clone(),
-                max_new_tokens: self.max_new_tokens,
+                max_new_tokens: self.max_new_tokens(prompt),
             })?;
         }
         Ok(batch)
+    }
+
+    /// The tokens that may follow a prompt.
+    fn max_new_tokens(&self, prompt: &Prompt) -> usize {
+        let n_prompt = prompt.ids.len() + self.history.len();
+        self.length.max_new_tokens(n_prompt).unwrap_or(MAX_NEW_TOKENS)
+    }
+
+    /// Everything that is set, and by whom.
+    fn settings(&self, policy: &Policy) -> Vec<Setting> {
+        policy.settings.iter().chain(&self.settings).cloned().collect()
     }
 
     fn openings(&self, loaded: &Loaded, policy: &Policy) -> Vec<Opening> {
@@ -123,7 +183,8 @@ impl Job {
     }
 
     fn opening(&self, at: usize, choice: u32, loaded: &Loaded, policy: &Policy) -> Opening {
-        let Prompt { text, ids, seed } = &self.prompts[at];
+        let prompt = &self.prompts[at];
+        let Prompt { text, ids, seed, chat } = prompt;
         let echo =
             if self.echo { loaded.tokenizer.text_bytes(ids, self.special) } else { Vec::new() };
         Opening {
@@ -138,13 +199,14 @@ impl Job {
                 "model": loaded.json(),
                 "dialect": "native",
                 "pipeline": policy.pipeline.to_string(),
-                "settings": crate::json::settings(&policy.settings),
+                "settings": crate::json::settings(&self.settings(policy)),
                 "seed": seed.seed,
                 "stream": seed.stream,
-                "max_new_tokens": self.max_new_tokens,
+                "max_new_tokens": self.max_new_tokens(prompt),
                 "context": crate::json::context(self.context),
                 "history": self.history,
                 "text": text,
+                "chat": chat,
             }),
         }
     }
@@ -160,16 +222,54 @@ impl Job {
     }
 }
 
+/// The length that was typed, else the model's, else the built-in one.
+fn length(asked: Option<usize>, policy: &Policy, settings: &mut Vec<Setting>) -> Length {
+    match (asked, policy.length) {
+        (Some(asked), _) => Length::MaxNewTokens(asked),
+        (None, Some((length, source))) => {
+            let (name, n) = match length {
+                Length::MaxNewTokens(n) => ("max-new-tokens", n),
+                Length::MaxLength(n) => ("max-length", n),
+            };
+            settings.push(Setting::new(name, format!("{name}({n})"), Origin::Model(source)));
+            length
+        }
+        (None, None) => Length::MaxNewTokens(MAX_NEW_TOKENS),
+    }
+}
+
+/// The stop strings that were typed, else the model's.
+fn stops(matches: &ArgMatches, policy: &Policy, settings: &mut Vec<Setting>) -> Vec<String> {
+    if let Some(stops) = matches.get_many("stop") {
+        return stops.cloned().collect();
+    }
+    let Some((stops, source)) = policy.stops.clone() else { return Vec::new() };
+    let shown: Vec<String> = stops.iter().map(|stop| format!("{stop:?}")).collect();
+    let shown = format!("stop({})", shown.join(", "));
+    settings.push(Setting::new("stop", shown, Origin::Model(source)));
+    stops
+}
+
 impl Prompt {
-    fn new(
-        text: &str,
+    /// A text to continue.
+    fn text(
+        text: String,
         loaded: &Loaded,
         special: SpecialTokens,
         randomness: Randomness,
     ) -> Result<Self> {
-        let ids = loaded.encode(text, special)?;
+        let ids = loaded.encode(&text, special)?;
         let seed = randomness.for_prompt(&ids);
-        Ok(Self { text: text.to_owned(), ids, seed })
+        Ok(Self { text, ids, seed, chat: None })
+    }
+
+    /// A message to answer.
+    fn message(text: String, loaded: &Loaded, chat: &Chat, randomness: Randomness) -> Result<Self> {
+        let messages = chat.beginning(&text);
+        let prompt = chat.render(&messages)?;
+        let ids = chat.encode(&prompt, loaded)?;
+        let (seed, json) = (randomness.for_prompt(&ids), chat.json(&messages, &prompt));
+        Ok(Self { text, ids, seed, chat: Some(json) })
     }
 }
 
@@ -186,9 +286,11 @@ fn introduce(
     facts.push(counted(n_tokens, "prompt token"));
     facts.push("dialect native".to_owned());
     facts.extend(context::shown(job.context, loaded));
+    facts.extend_from_slice(&job.facts);
     facts.push(format!("seed {}", randomness.shown()));
     console.talk(&facts.join(" · "))?;
-    let settings = settings::origins(&policy.settings, |setting| &setting.shown);
+    let settings = job.settings(policy);
+    let settings = settings::origins(&settings, |setting| &setting.shown);
     Ok(console.talk(&settings.join(" · "))?)
 }
 
@@ -217,5 +319,30 @@ pub(super) fn code(totals: &Totals) -> Code {
         totals if totals.is_interrupted() => Code::Interrupted,
         totals if totals.n_failed > 0 => Code::Failed,
         _ => Code::Done,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kelvin::Pipeline;
+    use kelvin_lm::defaults::Source;
+
+    use super::*;
+
+    #[test]
+    fn a_length_is_typed_or_the_models_or_built_in() {
+        let source = Source::GenerationConfig;
+        let of = |asked, model: Option<Length>| {
+            let mut policy = Policy::of_pipeline(Pipeline::neutral());
+            policy.length = model.map(|length| (length, source));
+            let mut settings = Vec::new();
+            let length = length(asked, &policy, &mut settings);
+            let told = settings.iter().map(|setting| setting.shown.clone()).collect::<String>();
+            (length, told)
+        };
+        let model = Some(Length::MaxLength(99));
+        assert_eq!(of(Some(7), model), (Length::MaxNewTokens(7), String::new()));
+        assert_eq!(of(None, model), (Length::MaxLength(99), "max-length(99)".to_owned()));
+        assert_eq!(of(None, None), (Length::MaxNewTokens(256), String::new()));
     }
 }

@@ -8,7 +8,7 @@ use crate::format::Folder;
 use crate::format::gguf::Gguf;
 use crate::format::json::{self, Limits};
 use crate::tokenizer::Tokenizer;
-use crate::{Error, ErrorKind, Result};
+use crate::{Checkpoint, Error, ErrorKind, Result};
 
 /// Characters shown of what a template says when it refuses a conversation.
 const LONGEST_REFUSAL: usize = 500;
@@ -75,6 +75,19 @@ impl ChatTemplate {
         let texts = texts.into_iter().filter_map(|(name, text)| Some((name, text?.to_owned())));
         self.texts = texts.collect();
         self
+    }
+
+    /// The template of a model on disk, where it has one; of several the default, or the one that is
+    /// called `name`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`from_gguf`](Self::from_gguf) and [`from_folder`](Self::from_folder).
+    pub fn open(checkpoint: &Checkpoint, name: Option<&str>) -> Result<Option<Self>> {
+        match checkpoint {
+            Checkpoint::Gguf(gguf) => Self::from_gguf(gguf, name),
+            Checkpoint::Folder(folder) => Self::from_folder(folder, name),
+        }
     }
 
     /// The template inside a GGUF file, where there is one: `tokenizer.chat_template`, or the one that is

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+use std::borrow::Cow;
 use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::Path;
@@ -62,7 +63,7 @@ impl Source {
     }
 
     /// The first bytes, at most `n`.
-    pub(crate) fn start(&self, n: usize) -> Result<Vec<u8>> {
+    pub(crate) fn start(&self, n: usize) -> Result<Cow<'_, [u8]>> {
         let n = usize::try_from(self.len).map_or(n, |len| len.min(n));
         self.read(0, n)
     }
@@ -77,38 +78,41 @@ impl Source {
             let detail = format!("has {} bytes, more than the limit of {limit}", self.len);
             Error::new(ErrorKind::Unsupported, detail)
         })?;
-        self.read(0, len)
+        self.read(0, len).map(Cow::into_owned)
     }
 
-    /// `n` bytes from byte `at`.
+    /// `n` bytes from byte `at`; those in memory are not copied.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Io`] where the file ends before, changed, or there is no memory for them.
-    pub(crate) fn read(&self, at: u64, n: usize) -> Result<Vec<u8>> {
+    pub(crate) fn read(&self, at: u64, n: usize) -> Result<Cow<'_, [u8]>> {
         if at.checked_add(n as u64).is_none_or(|end| end > self.len) {
             let detail = format!("{n} bytes are wanted, but the file has {}", self.len);
             return Err(Error::new(ErrorKind::Io, detail).at(at));
         }
-        let mut out = Vec::new();
-        out.try_reserve_exact(n).map_err(|cause| failed(cause.into()).at(at))?;
         match &self.bytes {
             Bytes::Memory(bytes) => {
                 let start = usize::try_from(at).expect("a place in memory");
-                out.extend_from_slice(&bytes[start..start + n]);
+                Ok(Cow::Borrowed(&bytes[start..start + n]))
             }
             Bytes::File(file) => {
                 let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
-                file.seek(SeekFrom::Start(at)).map_err(|cause| failed(cause).at(at))?;
-                let read = (&mut *file).take(n as u64).read_to_end(&mut out);
-                if read.map_err(|cause| failed(cause).at(at))? < n {
-                    let detail = "the file became shorter while it was read";
-                    return Err(Error::new(ErrorKind::Io, detail).at(at));
-                }
+                read(&mut file, at, n).map(Cow::Owned).map_err(|error| error.at(at))
             }
         }
-        Ok(out)
     }
+}
+
+/// `n` bytes of a file from byte `at`.
+fn read(file: &mut File, at: u64, n: usize) -> Result<Vec<u8>> {
+    let mut out = Vec::new();
+    out.try_reserve_exact(n).map_err(|cause| failed(cause.into()))?;
+    file.seek(SeekFrom::Start(at)).map_err(failed)?;
+    if file.take(n as u64).read_to_end(&mut out).map_err(failed)? < n {
+        return Err(Error::new(ErrorKind::Io, "the file became shorter while it was read"));
+    }
+    Ok(out)
 }
 
 fn failed(cause: io::Error) -> Error {

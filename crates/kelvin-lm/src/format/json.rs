@@ -13,11 +13,16 @@ use std::hash::{Hash, Hasher};
 use serde::de::{
     Deserialize, DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor,
 };
+use serde_json::value::RawValue;
 
+use super::text::Sentence;
 use crate::{Error, ErrorKind, Result};
 
 /// How deep arrays and objects may lie inside each other.
 const DEPTH: usize = 64;
+/// The most bytes of one string, as it is written: eight times the longest chat template known. What
+/// is built of a string before it is judged is a few times its size.
+const STRING: usize = 1 << 18;
 
 /// What a JSON file may hold.
 #[derive(Debug, Clone, Copy)]
@@ -40,7 +45,9 @@ impl Limits {
     /// For the header of a safetensors file of at most 4,096 tensors.
     pub(crate) const HEADER: Self = Self { bytes: 100_000_000, keys: 1 << 14, items: 8 };
     /// For a list of tensors and the files they are in.
-    pub(crate) const INDEX: Self = Self { bytes: 1 << 24, keys: 1 << 17, items: 8 };
+    pub(crate) const INDEX: Self = Self { bytes: 1 << 24, keys: 1 << 13, items: 8 };
+    /// For a tokenizer, which holds its vocabulary: eight times the largest known.
+    pub(crate) const TOKENIZER: Self = Self { bytes: 1 << 28, keys: 1 << 22, items: 1 << 22 };
 }
 
 /// The value in `bytes`, a whole JSON document that `what` names in errors.
@@ -60,6 +67,30 @@ pub(crate) fn read<'a, T: Deserialize<'a>>(
     serde_json::from_slice(bytes).map_err(|cause| refused(bytes, what, &cause))
 }
 
+/// The value that `seed` makes of `raw`, a part of the document `whole` that was read before.
+///
+/// # Errors
+///
+/// [`ErrorKind::Format`] at a byte of the whole document: not what the seed expects.
+pub(crate) fn part<'a, S: DeserializeSeed<'a>>(
+    seed: S,
+    raw: &'a RawValue,
+    whole: &[u8],
+    what: &str,
+) -> Result<S::Value> {
+    let mut json = serde_json::Deserializer::from_str(raw.get());
+    seed.deserialize(&mut json).map_err(|cause| {
+        let error = refused(raw.get().as_bytes(), what, &cause);
+        let at = error.offset().unwrap_or(0) + place(raw, whole);
+        error.at(at)
+    })
+}
+
+/// The byte of the document `whole` at which its part `raw` begins.
+pub(crate) fn place(raw: &RawValue, whole: &[u8]) -> u64 {
+    raw.get().as_ptr().addr().saturating_sub(whole.as_ptr().addr()) as u64
+}
+
 /// Holds `bytes` to the grammar and to `limits`; builds nothing.
 ///
 /// # Errors
@@ -71,17 +102,40 @@ pub(crate) fn check(bytes: &[u8], what: &str, limits: Limits) -> Result<()> {
             format!("{what} has {} bytes, more than the limit of {}", bytes.len(), limits.bytes);
         return Err(Error::new(ErrorKind::Unsupported, detail));
     }
-    let mut keys = 0;
+    if let Some(at) = long_string(bytes) {
+        let detail = format!("{what}: a string of more than {STRING} bytes");
+        return Err(Error::new(ErrorKind::Unsupported, detail).at(at));
+    }
+    let mut tally = Tally { keys: 0, beyond: false };
     let mut json = serde_json::Deserializer::from_slice(bytes);
-    let walked = Walk { limits, depth: 0, keys: &mut keys }.deserialize(&mut json);
-    walked.and_then(|()| json.end()).map_err(|cause| refused(bytes, what, &cause))
+    let walked = Walk { limits, depth: 0, tally: &mut tally }.deserialize(&mut json);
+    let walked = walked.and_then(|()| json.end()).map_err(|cause| refused(bytes, what, &cause));
+    match walked {
+        Err(error) if tally.beyond => Err(error.of_kind(ErrorKind::Unsupported)),
+        walked => walked,
+    }
+}
+
+/// Where a string of more than [`STRING`] bytes begins, if these are JSON.
+fn long_string(bytes: &[u8]) -> Option<u64> {
+    let (mut start, mut escaped) = (None, false);
+    for (at, &byte) in bytes.iter().enumerate() {
+        let quote = byte == b'"' && !escaped;
+        match start {
+            None => start = quote.then_some(at),
+            Some(_) if quote => start = None,
+            Some(start) if at - start > STRING => return Some(start as u64),
+            Some(_) => escaped = byte == b'\\' && !escaped,
+        }
+    }
+    None
 }
 
 fn refused(bytes: &[u8], what: &str, cause: &serde_json::Error) -> Error {
     let text = cause.to_string();
     let rule = text.rsplit_once(" at line ").map_or(&*text, |(rule, _)| rule);
     let at = offset(bytes, cause.line(), cause.column());
-    Error::new(ErrorKind::Format, format!("{what}: {rule}")).at(at)
+    Error::new(ErrorKind::Format, format!("{what}: {}", Sentence(rule))).at(at)
 }
 
 /// The byte at a line and column, both from 1 (column 0 is the line's start).
@@ -92,10 +146,17 @@ fn offset(bytes: &[u8], line: usize, column: usize) -> u64 {
 }
 
 /// One value, walked.
-struct Walk<'k> {
+struct Walk<'t> {
     limits: Limits,
     depth: usize,
-    keys: &'k mut usize,
+    tally: &'t mut Tally,
+}
+
+/// What a walk has seen.
+struct Tally {
+    keys: usize,
+    /// A limit was passed.
+    beyond: bool,
 }
 
 impl Walk<'_> {
@@ -103,7 +164,7 @@ impl Walk<'_> {
         if self.depth == DEPTH {
             return Err(E::custom(format_args!("nested deeper than {DEPTH}")));
         }
-        Ok(Walk { limits: self.limits, depth: self.depth + 1, keys: self.keys })
+        Ok(Walk { limits: self.limits, depth: self.depth + 1, tally: self.tally })
     }
 }
 
@@ -152,6 +213,7 @@ impl<'de> Visitor<'de> for Walk<'_> {
         while seq.next_element_seed(self.deeper()?)?.is_some() {
             n += 1;
             if n > limit {
+                self.tally.beyond = true;
                 return Err(A::Error::custom(format_args!("an array of more than {limit}")));
             }
         }
@@ -162,9 +224,13 @@ impl<'de> Visitor<'de> for Walk<'_> {
         let limit = self.limits.keys;
         let mut seen = Vec::new();
         while let Some(key) = map.next_key_seed(Key)? {
-            *self.keys += 1;
-            if *self.keys > limit {
+            self.tally.keys += 1;
+            if self.tally.keys > limit {
+                self.tally.beyond = true;
                 return Err(A::Error::custom(format_args!("more than {limit} keys")));
+            }
+            if seen.len() == seen.capacity() {
+                seen.reserve_exact(seen.len() / 4 + 8); // doubling would take more than the file
             }
             seen.push(key);
             map.next_value_seed(self.deeper()?)?;
@@ -195,7 +261,10 @@ impl Visitor<'_> for Key {
         f.write_str("a key")
     }
 
-    fn visit_str<E>(self, key: &str) -> std::result::Result<u64, E> {
+    fn visit_str<E: serde::de::Error>(self, key: &str) -> std::result::Result<u64, E> {
+        if key.len() > STRING {
+            return Err(E::custom(format_args!("a key of more than {STRING} bytes")));
+        }
         let mut hasher = DefaultHasher::new();
         key.hash(&mut hasher);
         Ok(hasher.finish())
@@ -204,7 +273,7 @@ impl Visitor<'_> for Key {
 
 #[cfg(test)]
 mod tests {
-    use super::{Limits, check, read};
+    use super::{Limits, STRING, check, read};
 
     fn refusal(text: &str) -> String {
         let small = Limits { bytes: 300, keys: 4, items: 3 };
@@ -246,6 +315,18 @@ mod tests {
             "config.json has 301 bytes, more than the limit of 300"
         );
         assert!(refusal(&"[".repeat(299)).contains("nested deeper than 64 (byte"));
+    }
+
+    #[test]
+    fn strings_are_short() {
+        let check = |n: usize, tail: &str| {
+            let text = format!("[\"\\\"\", \"{}{tail}", "x".repeat(n));
+            check(text.as_bytes(), "it", Limits::SETTINGS).map_err(|error| error.to_string())
+        };
+        assert_eq!(check(STRING, "\"]"), Ok(()));
+        let long = "it: a string of more than 262144 bytes (byte 7)";
+        assert_eq!(check(STRING + 1, "\"]"), Err(long.to_owned()));
+        assert_eq!(check(STRING - 1, "\\\"\"]"), Err(long.to_owned()));
     }
 
     #[test]

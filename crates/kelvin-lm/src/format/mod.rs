@@ -11,8 +11,9 @@ pub(crate) mod json;
 mod magic;
 mod safetensors;
 mod shards;
-mod text;
+pub(crate) mod text;
 
 pub use folder::Folder;
 pub use safetensors::{Safetensors, Tensor};
 pub use shards::Shards;
+pub(crate) use text::Text;

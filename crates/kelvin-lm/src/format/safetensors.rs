@@ -20,6 +20,7 @@
 
 #![forbid(unsafe_code)]
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
@@ -129,12 +130,34 @@ impl<'de> Visitor<'de> for Records {
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> std::result::Result<Self, A::Error> {
         while let Some(name) = map.next_key::<String>()? {
             if name == "__metadata__" {
-                map.next_value::<IgnoredAny>()?;
+                map.next_value::<Texts>()?;
             } else {
                 let info = map.next_value()?;
                 self.0.insert(name, info);
             }
         }
+        Ok(self)
+    }
+}
+
+/// The header's texts about itself, a string for each key; none is kept.
+struct Texts;
+
+impl<'de> Deserialize<'de> for Texts {
+    fn deserialize<D: Deserializer<'de>>(json: D) -> std::result::Result<Self, D::Error> {
+        json.deserialize_map(Self)
+    }
+}
+
+impl<'de> Visitor<'de> for Texts {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a table of strings")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Self, A::Error> {
+        while map.next_entry::<IgnoredAny, String>()?.is_some() {}
         Ok(self)
     }
 }
@@ -175,6 +198,7 @@ impl Safetensors {
         let tensors: Vec<Tensor> =
             records.into_iter().map(|it| table.tensor(it)).collect::<Result<_>>()?;
         table.check_layout(&tensors)?;
+        drop(header);
         Ok(Self { source, tensors })
     }
 
@@ -195,7 +219,7 @@ impl Safetensors {
     ///
     /// [`ErrorKind::Io`] where the file changed since it was opened, or there is no memory.
     pub fn bytes(&self, tensor: &Tensor) -> Result<Vec<u8>> {
-        self.source.read(tensor.offset, tensor.n_bytes)
+        self.source.read(tensor.offset, tensor.n_bytes).map(Cow::into_owned)
     }
 
     /// The size of the file in bytes.
@@ -205,7 +229,7 @@ impl Safetensors {
 }
 
 /// The header's bytes; their length is compared with the file before they are read.
-fn read_header(source: &Source) -> Result<Vec<u8>> {
+fn read_header(source: &Source) -> Result<Cow<'_, [u8]>> {
     let start = source.start(magic::SNIFFED)?;
     magic::check_safetensors(&start)?;
     let length: [u8; 8] = start[..8].try_into().expect("nine bytes have been seen");
@@ -252,24 +276,26 @@ impl Table<'_> {
         if shape.contains(&0) {
             return Err(wrong(format!("has shape {shape:?}, expected dimensions of at least 1")));
         }
-        let n_bits = shape.iter().try_fold(info.dtype.bitsize() as u64, |n, &d| n.checked_mul(d));
-        let Some(n_bytes) = n_bits.filter(|n| n.is_multiple_of(8)).map(|n| n / 8) else {
-            let dtype = info.dtype;
-            return Err(wrong(format!("of {dtype} {shape:?} is no whole number of bytes")));
+        let dtype = info.dtype;
+        let n_bits = shape.iter().try_fold(dtype.bitsize() as u64, |n, &d| n.checked_mul(d));
+        let Some(n_bits) = n_bits else {
+            return Err(wrong(format!("of {dtype} {shape:?} is larger than 2^64 bits")));
         };
+        if !n_bits.is_multiple_of(8) {
+            return Err(wrong(format!("of {dtype} {shape:?} is no whole number of bytes")));
+        }
         if end as u64 > self.data_len || begin > end {
             let len = self.data_len;
             return Err(wrong(format!("lies at {begin} to {end} of {len} bytes of data")));
         }
-        let n = (end - begin) as u64;
+        let (n, n_bytes) = ((end - begin) as u64, n_bits / 8);
         if n != n_bytes {
-            let dtype = info.dtype;
             return Err(wrong(format!(
                 "of {dtype} {shape:?} takes {n_bytes} bytes, but its offsets span {n}"
             )));
         }
         let offset = self.data_start + begin as u64;
-        Ok(Tensor { name, stored: info.dtype, shape, offset, n_bytes: end - begin })
+        Ok(Tensor { name, stored: dtype, shape, offset, n_bytes: end - begin })
     }
 
     /// All records together: end to end, and nothing after the last.

@@ -33,8 +33,12 @@ struct Place {
     tensor: usize,
 }
 
+/// The most bytes of a file's name, as on most systems.
+const LONGEST: usize = 255;
+
 /// `model.safetensors.index.json`.
 #[derive(Deserialize)]
+#[serde(expecting = "an object with a weight_map")]
 struct Index {
     weight_map: BTreeMap<String, String>,
 }
@@ -148,13 +152,20 @@ impl Shards {
     }
 }
 
-/// Whether `name` is a plain file name, whatever the system: no folder, no drive, nothing hidden.
+/// Whether `name` is a plain file name, whatever the system: no folder, no drive, nothing that a
+/// terminal would obey.
 fn check_name(name: &str) -> Result<()> {
     let plain = matches!(
         Path::new(name).components().collect::<Vec<_>>()[..],
         [Component::Normal(only)] if only == name
     );
-    if plain && !name.contains(['\\', ':', '\0']) && name.ends_with(".safetensors") {
+    let printable = name.escape_debug().eq(name.chars()); // which a backslash is not, nor a quote
+    if plain
+        && printable
+        && name.len() <= LONGEST
+        && !name.contains(':')
+        && name.ends_with(".safetensors")
+    {
         return Ok(());
     }
     let shown = Text(name.as_bytes());
@@ -164,7 +175,8 @@ fn check_name(name: &str) -> Result<()> {
 }
 
 /// The file of a plain name, which really lies in the folder, links followed, or in the `blobs` of
-/// the cached repository that the folder is a snapshot of.
+/// the cached repository that the folder is a snapshot of, or in those that all repositories of
+/// that cache share.
 fn inside(folder: &Path, name: &str) -> Result<PathBuf> {
     let path = folder.join(name);
     let unreadable = |cause: std::io::Error| {
@@ -181,8 +193,10 @@ fn inside(folder: &Path, name: &str) -> Result<PathBuf> {
         fs::canonicalize(if folder.as_os_str().is_empty() { Path::new(".") } else { folder });
     let home = home.map_err(unreadable)?;
     let snapshot = home.parent().filter(|parent| parent.ends_with("snapshots"));
-    let blobs = snapshot.and_then(Path::parent).map(|repository| repository.join("blobs"));
-    if real.starts_with(&home) || blobs.is_some_and(|blobs| real.starts_with(blobs)) {
+    let repository = snapshot.and_then(Path::parent);
+    let blobs = [repository, repository.and_then(Path::parent)].into_iter().flatten();
+    let in_blobs = |owner: &Path| real.starts_with(owner.join("blobs"));
+    if real.starts_with(&home) || blobs.into_iter().any(in_blobs) {
         return Ok(path);
     }
     let detail = "links to a file outside the model's folder";
@@ -210,6 +224,8 @@ mod tests {
             "a\\b.safetensors",
             "c:a.safetensors",
             "a\0.safetensors",
+            "a\x1b[2J.safetensors",
+            "a\u{202e}.safetensors",
             "a.bin",
         ];
         for bad in bad {

@@ -4,6 +4,8 @@ use std::fmt::{self, Write};
 
 /// The most characters of one string that are shown.
 const SHOWN: usize = 64;
+/// The most characters of a sentence that quotes a file.
+const SENTENCE: usize = 400;
 
 /// Text of unknown origin on one line: control and invisible characters and stray bytes are escaped,
 /// the end is cut after 64 characters.
@@ -31,6 +33,22 @@ impl fmt::Display for Text<'_> {
     }
 }
 
+/// A sentence of another library that may quote a file: as [`Text`], with its quotes as they are, cut
+/// after 400 characters.
+pub(crate) struct Sentence<'a>(pub(crate) &'a str);
+
+impl fmt::Display for Sentence<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for c in self.0.chars().take(SENTENCE) {
+            match c {
+                '\'' | '"' | '\\' => f.write_char(c)?,
+                _ => write!(f, "{}", c.escape_debug())?,
+            }
+        }
+        if self.0.chars().nth(SENTENCE).is_some() { f.write_str("...") } else { Ok(()) }
+    }
+}
+
 enum Piece {
     Char(char),
     Byte(u8),
@@ -48,5 +66,7 @@ mod tests {
         assert_eq!(shown("a\u{202e}b".as_bytes()), "a\\u{202e}b");
         assert_eq!(shown(b"\xff\xc3("), "\\xff\\xc3(");
         assert_eq!(shown(&[b'x'; 65]), format!("{}...", "x".repeat(64)));
+        assert_eq!(Sentence("\"it's\\n\"\x1b").to_string(), "\"it's\\n\"\\u{1b}");
+        assert_eq!(Sentence(&"x".repeat(401)).to_string(), format!("{}...", "x".repeat(400)));
     }
 }

@@ -10,6 +10,7 @@ use super::role::{Kind, Part, Role, Shape};
 use super::weights::{Layer, Linear, Norm, Weights};
 use crate::config::Config;
 use crate::dtype::Dtype;
+use crate::format::Text;
 use crate::kernel::Matrix;
 use crate::{Error, ErrorKind, Result};
 
@@ -135,7 +136,8 @@ fn check(file: &impl Tensors, config: &Config) -> Result<()> {
     match file.names().find(|name| !known.contains(*name) && !file.is_idle(name)) {
         Some(extra) => {
             let family = config.architecture;
-            let detail = format!("tensor {extra} is no part of a {family} model here");
+            let name = Text(extra.as_bytes());
+            let detail = format!("tensor {name} is no part of a {family} model here");
             Err(file.locate(extra, Error::new(ErrorKind::Unsupported, detail)))
         }
         None => Ok(()),

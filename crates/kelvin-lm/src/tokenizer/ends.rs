@@ -2,7 +2,8 @@
 
 use kelvin::TokenId;
 
-use super::{TokenKind, Vocabulary};
+use super::TokenKind;
+use super::parts::Parts;
 
 /// A token that ends a generation, and why it does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,23 +35,33 @@ const SPELLINGS: [(&str, &str); 15] = [
     ("<|file_sep|>", "begins another file"),
 ];
 
+/// Whether a control token of this spelling ends a generation.
+pub(super) fn is_end(spelling: &str) -> bool {
+    SPELLINGS.iter().any(|(end, _)| *end == spelling)
+}
+
 /// The ends of a vocabulary, by id, each once.
 ///
 /// llama.cpp retypes a token with one of these spellings that the file does not call control, and so
 /// takes Gemma 3's HTML tag `</s>` for an end; here the file is believed.
-pub(super) fn ends(vocabulary: &Vocabulary) -> Vec<End> {
+pub(super) fn ends(parts: &Parts) -> Vec<End> {
     let named = [
-        (vocabulary.eos, "the file's end of sequence"),
-        (vocabulary.eot, "the file's end of turn"),
-        (vocabulary.eom, "the file's end of message"),
+        (parts.roles.eos, "the file's end of sequence"),
+        (parts.roles.eot, "the file's end of turn"),
+        (parts.roles.eom, "the file's end of message"),
     ];
-    let mut ends: Vec<End> =
-        named.into_iter().filter_map(|(token, why)| Some(End { token: token?, why })).collect();
-    for (token, piece) in vocabulary.of_kind(TokenKind::Control) {
-        let spelling = SPELLINGS.iter().find(|(spelling, _)| *spelling == piece);
-        ends.extend(spelling.map(|&(_, why)| End { token, why }));
-    }
-    ends.sort_by_key(|end| end.token); // stable: the file's own reason comes first
+    let named = named.into_iter().filter_map(|(token, why)| Some(End { token: token?, why }));
+    let spelled = parts.pieces.of_kind(TokenKind::Control).filter_map(|(token, piece)| {
+        let (_, why) = SPELLINGS.iter().find(|(spelling, _)| *spelling == piece)?;
+        Some(End { token, why })
+    });
+    joined(named.chain(spelled))
+}
+
+/// Ends by id, each once, with the first reason given.
+pub(super) fn joined(ends: impl Iterator<Item = End>) -> Vec<End> {
+    let mut ends: Vec<End> = ends.collect();
+    ends.sort_by_key(|end| end.token); // stable
     ends.dedup_by_key(|end| end.token);
     ends
 }

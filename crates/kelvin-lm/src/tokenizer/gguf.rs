@@ -4,6 +4,7 @@ use kelvin::TokenId;
 
 use super::vocabulary::broken;
 use super::{Scheme, TokenKind, Vocabulary};
+use crate::format::Text;
 use crate::format::gguf::{Gguf, Metadata};
 use crate::{Error, ErrorKind, Result};
 
@@ -58,8 +59,9 @@ impl Keys<'_> {
                 space_prefix: self.0.bool(&name("add_space_prefix"))?.unwrap_or(true),
             }),
             other => {
+                let other = Text(other.as_bytes());
                 let detail = format!(
-                    "tokenizer.ggml.model: {other:?} is unknown, expected \"gpt2\" or \"llama\""
+                    "tokenizer.ggml.model: \"{other}\" is unknown, expected \"gpt2\" or \"llama\""
                 );
                 Err(self.at("model", Error::new(ErrorKind::Unsupported, detail)))
             }

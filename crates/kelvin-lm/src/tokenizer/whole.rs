@@ -1,11 +1,10 @@
 //! Tokens that are found in a text as a whole, before anything is merged.
 
+#![forbid(unsafe_code)]
+
 use std::ops::Range;
 
 use kelvin::TokenId;
-
-use super::{TokenKind, Vocabulary};
-use crate::{Error, ErrorKind, Result};
 
 /// Longest piece that is looked for as a whole, in bytes; bounds the passes over a text.
 pub(super) const LONGEST: usize = 256;
@@ -19,13 +18,13 @@ pub(super) enum Fragment {
     Token(TokenId),
 }
 
-/// Pieces that are found as a whole: longer ones before shorter ones, then from the left.
-///
-/// This is the rule of llama.cpp (`tokenizer_st_partition`); a search for the leftmost and then
-/// longest would differ where two pieces overlap.
+/// Pieces that are found as a whole.
 #[derive(Debug)]
 pub(super) struct Wholes {
+    /// Longest first.
     lengths: Vec<Length>,
+    /// What any of them begins with.
+    first: ByteSet,
 }
 
 /// The pieces of one length.
@@ -51,36 +50,48 @@ impl ByteSet {
 }
 
 impl Wholes {
-    /// The pieces of `kinds`.
-    pub(super) fn new(vocabulary: &Vocabulary, kinds: &[TokenKind]) -> Result<Self> {
-        let mut pieces: Vec<(&str, TokenId)> = kinds
-            .iter()
-            .flat_map(|&kind| vocabulary.of_kind(kind))
-            .map(|(id, p)| (p, id))
-            .collect();
+    /// These pieces, each spelling once; empty ones are left out. The error is a piece that is too long.
+    pub(super) fn new<'p>(
+        pieces: impl Iterator<Item = (TokenId, &'p str)>,
+    ) -> Result<Self, (TokenId, usize)> {
+        let mut pieces: Vec<(&str, TokenId)> =
+            pieces.map(|(token, piece)| (piece, token)).collect();
         pieces.retain(|(piece, _)| !piece.is_empty());
         pieces.sort_unstable_by(|(a, _), (b, _)| b.len().cmp(&a.len()).then(a.cmp(b)));
-        if let Some(&(piece, id)) = pieces.first().filter(|(piece, _)| piece.len() > LONGEST) {
-            let detail = format!(
-                "tokenizer.ggml.tokens: special token {id} is {} bytes long, the longest is {LONGEST}",
-                piece.len()
-            );
-            return Err(Error::new(ErrorKind::Unsupported, detail));
+        if let Some(&(piece, token)) = pieces.first().filter(|(piece, _)| piece.len() > LONGEST) {
+            return Err((token, piece.len()));
         }
-        Ok(Self {
-            lengths: pieces
-                .chunk_by(|(a, _), (b, _)| a.len() == b.len())
-                .map(Length::new)
-                .collect(),
-        })
+        let mut first = ByteSet::default();
+        pieces.iter().for_each(|(piece, _)| first.insert(piece.as_bytes()[0]));
+        let lengths = pieces.chunk_by(|(a, _), (b, _)| a.len() == b.len()).map(Length::new);
+        Ok(Self { lengths: lengths.collect(), first })
     }
 
-    /// The token that is spelled `piece`.
-    pub(super) fn token(&self, piece: &str) -> Option<TokenId> {
-        self.lengths.iter().find(|length| length.len == piece.len())?.token(piece.as_bytes())
+    /// Whether there are none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.lengths.is_empty()
     }
 
-    /// `text` in fragments, in order.
+    /// The longest piece at byte `at` of `text`, and its length.
+    pub(super) fn longest_at(&self, text: &[u8], at: usize) -> Option<(usize, TokenId)> {
+        if !self.first.contains(text[at]) {
+            return None;
+        }
+        let found =
+            |length: &Length| Some((length.len, length.token_at(text.get(at..at + length.len)?)?));
+        self.lengths.iter().find_map(found)
+    }
+
+    /// Whether `piece` is one of them.
+    pub(super) fn holds(&self, piece: &[u8]) -> bool {
+        let length = self.lengths.iter().find(|length| length.len == piece.len());
+        length.is_some_and(|length| length.token(piece).is_some())
+    }
+
+    /// `text` in fragments, in order: longer pieces before shorter ones, then from the left.
+    ///
+    /// This is the rule of llama.cpp (`tokenizer_st_partition`); a search for the leftmost and then
+    /// longest would differ where two pieces overlap.
     pub(super) fn partition(&self, text: &str) -> Vec<Fragment> {
         self.partition_where(text, |_, _| true)
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use kelvin::{Pipeline, Sampler, Seed, stream_of};
 use kelvin_lm::format::gguf::Gguf;
-use kelvin_lm::generate::{Batch, Chooser, Detok, Event, Finish, Request};
+use kelvin_lm::generate::{Batch, Chooser, Context, Detok, Event, Finish, Request};
 use kelvin_lm::tokenizer::{Scheme, ShowSpecial, TokenKind, Tokenizer, Vocabulary};
 use kelvin_lm::{
     Checkpoint, EngineOptions, Error, ErrorKind, Model, ModelOptions, Result, Session, WeightDtype,
@@ -254,6 +254,28 @@ fn every_way_to_end() {
     assert_eq!(outside, outcome(&[2], "\u{4E02}", Err(ErrorKind::Parameter)));
 }
 
+/// Tokens that end a text are the tokenizer's own and those that the model's publisher names.
+#[test]
+fn ends_may_be_added_to_a_tokenizer() {
+    let (model, plain) = (model(), tokenizer());
+    let tokenizer = tokenizer().with_ends(&[5, 1, 5], "a file").expect("in the vocabulary");
+    let ends: Vec<(u32, &str)> = tokenizer.ends().iter().map(|end| (end.token, end.why)).collect();
+    assert_eq!(ends, [(1, "the file's end of sequence"), (5, "a file")]);
+    let ids = |tokenizer: &Tokenizer| {
+        let mut batch = Batch::new(&model, tokenizer);
+        batch.join(request(&[7], vec![Script(vec![4, 5, 6, 1])], 9)).expect("it fits");
+        run(&mut batch).remove(&0).expect("one sequence")
+    };
+    let ended = ids(&tokenizer);
+    assert_eq!(
+        (ended.ids, ended.text.as_str(), ended.end),
+        (vec![4, 5], "\u{4E04}", Some(Ok(Finish::Eos)))
+    );
+    assert_eq!(ids(&plain).ids, [4, 5, 6, 1]);
+    let error = plain.with_ends(&[90], "a file").expect_err("90 tokens");
+    assert_eq!(error.to_string(), "a file has token 90, outside 0 to 89");
+}
+
 #[test]
 fn an_interrupt_keeps_what_there_is() {
     let (model, tokenizer, prompts) = (model(), tokenizer(), prompts());
@@ -299,4 +321,54 @@ fn the_context_is_a_limit_with_both_numbers() {
     let lengths: Vec<usize> = outcomes.values().map(|outcome| outcome.ids.len()).collect();
     assert_eq!(lengths, [0, 1, 3]);
     assert!(outcomes.values().all(|outcome| outcome.end == Some(Ok(Finish::Length))));
+}
+
+/// A conversation: each prompt is what was said so far and a few tokens more, or an edit of it.
+#[test]
+fn a_kept_session_saves_work_and_changes_nothing() {
+    let (model, tokenizer) = (model(), tokenizer());
+    for context in [None, Some(Context::shifting(60, 9).expect("room"))] {
+        let context = context.unwrap_or_else(|| Context::fixed(model.config().max_seq));
+        let batch = || Batch::new(&model, &tokenizer).keep_sessions().with_context(context);
+        let (mut kept, mut prompt, mut shared) = (Session::new(&model), vec![7, 9, 12], Vec::new());
+        for turn in 0..6 {
+            let request = |n| request(&prompt, vec![sampler(&prompt, turn)], n);
+            let mut fresh = batch().expect("a context that fits");
+            fresh.join(request(12)).expect("it fits");
+            let expected = run(&mut fresh);
+            let mut cached = batch().expect("a context that fits");
+            cached.join_from(request(12), &kept).expect("it fits");
+            assert!(cached.take_session(0).is_none(), "it has not ended");
+            assert_eq!(run(&mut cached), expected, "turn {turn}, {context:?}");
+            shared.push(kept.shared_with(&prompt));
+            kept = cached.take_session(0).expect("it ended");
+            assert!(cached.take_session(0).is_none(), "it was taken");
+            assert_eq!(kept.ids(), [&prompt[..], &expected[&0].ids].concat());
+            prompt = kept.ids().to_vec();
+            prompt.truncate(if turn == 3 { 8 } else { prompt.len() }); // an edit, at the fourth
+            prompt.extend([20 + turn, 30, 40]);
+        }
+        assert_eq!((shared[0], shared[4]), (0, 8));
+        assert!(shared.windows(2).enumerate().all(|(at, pair)| at == 3 || pair[0] < pair[1]));
+    }
+}
+
+#[test]
+fn sessions_of_another_model_or_context_are_no_use_and_do_no_harm() {
+    let (model, other, tokenizer) = (model(), model(), tokenizer());
+    let prompt = [5, 6, 7, 8];
+    let mut expected = Batch::new(&model, &tokenizer);
+    expected.join(request(&prompt, vec![sampler(&prompt, 0)], 9)).expect("it fits");
+    let expected = run(&mut expected);
+    let mut foreign = Session::new(&other);
+    foreign.feed(&prompt).expect("it fits");
+    let elsewhere = Context::fixed(50);
+    let mut narrow = Session::new(&model).with_context(elsewhere).expect("it fits");
+    narrow.feed(&prompt).expect("it fits");
+    for session in [&foreign, &narrow] {
+        let mut batch = Batch::new(&model, &tokenizer);
+        batch.join_from(request(&prompt, vec![sampler(&prompt, 0)], 9), session).expect("it fits");
+        assert_eq!(run(&mut batch), expected);
+        assert!(batch.take_session(0).is_none(), "nothing is kept unless asked for");
+    }
 }

@@ -63,13 +63,23 @@ impl Display for Value<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Int(number) => number.fmt(f),
-            Self::F32(number) => number.fmt(f),
-            Self::F64(number) => number.fmt(f),
+            Self::F32(number) => show_float(*number, (*number).into(), f),
+            Self::F64(number) => show_float(*number, *number, f),
             Self::Bool(truth) => truth.fmt(f),
             Self::Str(bytes) => Text(bytes).fmt(f),
             Self::Array(array) => array.fmt(f),
         }
     }
+}
+
+/// A number, of this size, without an exponent where that is short.
+fn show_float(
+    number: impl Display + fmt::LowerExp,
+    size: f64,
+    f: &mut fmt::Formatter<'_>,
+) -> fmt::Result {
+    let short = size == 0.0 || !size.is_finite() || (1e-9..1e15).contains(&size.abs());
+    if short { write!(f, "{number}") } else { write!(f, "{number:e}") }
 }
 
 /// The elements of an array that its short form shows.

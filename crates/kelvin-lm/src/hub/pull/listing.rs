@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use crate::format::json::{self, Limits};
 use crate::hub::FileName;
 use crate::hub::choice::{self, CONFIG, Choice, INDEX, SINGLE, TOKENIZER};
 use crate::hub::name::is_commit;
@@ -19,6 +20,9 @@ const TEXTS: [&str; 6] = [
     "special_tokens_map.json",
     "chat_template.jinja",
 ];
+
+/// A list of files: those of the largest repositories have a hundred thousand names.
+const LIST: Limits = Limits { bytes: 1 << 25, keys: 1 << 21, items: 1 << 19 };
 
 /// A revision's commit, and the names of its files.
 #[derive(Debug)]
@@ -52,7 +56,7 @@ impl Listing {
         struct Sibling {
             rfilename: String,
         }
-        let Revision { sha, siblings } = read(json, "the hub's list of files")?;
+        let Revision { sha, siblings } = read(json, "the hub's list of files", LIST)?;
         if !is_commit(&sha) {
             let detail =
                 format!("the hub names commit {sha:?}, which has not 40 hexadecimal digits");
@@ -90,11 +94,12 @@ impl Listing {
         struct Index {
             weight_map: BTreeMap<String, String>,
         }
-        let Index { weight_map } = read(index, INDEX)?;
+        let Index { weight_map } = read(index, INDEX, Limits::INDEX)?;
         let names: BTreeSet<String> = weight_map.into_values().collect();
         let shards = names.iter().map(|name| file_name(name)).collect::<Result<Vec<_>>>()?;
         let lacking = shards.iter().find(|shard| {
-            !shard.ends_with(".safetensors") || !choice::has(&self.files, shard.as_str())
+            let is_plain = shard.ends_with(".safetensors") && shard.depth() == 0;
+            !is_plain || !choice::has(&self.files, shard.as_str())
         });
         match lacking {
             Some(lacking) => {
@@ -116,8 +121,8 @@ fn file_name(name: &str) -> Result<FileName> {
 }
 
 /// JSON from a server, typed; keys that mean nothing here are passed over.
-fn read<T: DeserializeOwned>(json: &[u8], what: &str) -> Result<T> {
-    serde_json::from_slice(json).map_err(|error| {
+fn read<T: DeserializeOwned>(bytes: &[u8], what: &str, limits: Limits) -> Result<T> {
+    json::read(bytes, what, limits).map_err(|error| {
         Error::new(ErrorKind::Network, format!("{what} is not what was expected")).caused_by(error)
     })
 }
@@ -161,8 +166,15 @@ mod tests {
 
     #[test]
     fn shards_come_from_the_index() {
-        let files =
-            ["config.json", "tokenizer.json", INDEX, "a-1.safetensors", "a-2.safetensors", "b.bin"];
+        let files = [
+            "config.json",
+            "tokenizer.json",
+            INDEX,
+            "a-1.safetensors",
+            "a-2.safetensors",
+            "b.bin",
+            "a/c.safetensors",
+        ];
         let listing = listing(&files).expect("a list");
         assert_eq!(
             listing.needed(None).expect("a model").index,
@@ -175,6 +187,7 @@ mod tests {
             ("../x.safetensors", "leads out"),
             ("c.safetensors", "no safetensors"),
             ("b.bin", "no safetensors"),
+            ("a/c.safetensors", "no safetensors"),
         ] {
             let index = format!("{{\"weight_map\":{{\"x\":{name:?}}}}}");
             let error = listing.shards(index.as_bytes()).expect_err(name);

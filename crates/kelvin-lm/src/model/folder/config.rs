@@ -10,8 +10,8 @@ use crate::config::{
     Activation, Architecture, Biases, Config, FeedForward, NormKind, Positions, QueryScale, Rope,
     Window,
 };
-use crate::format::Folder;
 use crate::format::json::{self, Limits};
+use crate::format::{Folder, Text};
 use crate::{Error, ErrorKind, Result};
 
 /// The values of `model_type` that are known.
@@ -98,7 +98,8 @@ fn activation(setting: &str, name: &str) -> Result<Activation> {
     let found = ACTIVATIONS.iter().find(|(known, _)| *known == name);
     found.map(|(_, activation)| *activation).ok_or_else(|| {
         let known = ACTIVATIONS.map(|(known, _)| known).join(", ");
-        let detail = format!("{setting} = {name:?} is not one of those known: {known}");
+        let name = Text(name.as_bytes());
+        let detail = format!("{setting} = {name} is not one of those known: {known}");
         Error::new(ErrorKind::Unsupported, detail)
     })
 }
@@ -390,7 +391,7 @@ fn slides(layer_type: &str) -> Result<bool> {
         "sliding_attention" => Ok(true),
         "full_attention" => Ok(false),
         other => {
-            let given = format!("{other:?}");
+            let given = Text(other.as_bytes());
             Err(unsupported("layer_types", &given, "sliding_attention, full_attention"))
         }
     }

@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use super::config::unsupported;
 use crate::config::{Llama3Scaling, Rope, RopeScaling};
+use crate::format::Text;
 use crate::{Error, ErrorKind, Result};
 
 /// `rope_parameters`, or `rope_scaling` before version 5.
@@ -42,7 +43,7 @@ impl Parameters {
                 original_max_seq: self.original_max_position_embeddings.unwrap_or(max_seq),
             }),
             other => {
-                let given = format!("{other:?}");
+                let given = Text(other.as_bytes());
                 return Err(unsupported("rope_type", &given, "default, linear, llama3"));
             }
         };

@@ -5,6 +5,7 @@ use crate::config::{
     Activation, Architecture, Biases, Config, FeedForward, NormKind, Positions, QueryScale, Rope,
     RopeScaling, Window,
 };
+use crate::format::Text;
 use crate::format::gguf::Gguf;
 use crate::kernel::Matrix;
 use crate::{Error, ErrorKind, Result};
@@ -78,6 +79,7 @@ impl Keys<'_> {
 
     fn unsupported(&self, suffix: &str, given: &str, known: &str) -> Error {
         let name = self.name(suffix);
+        let given = Text(given.as_bytes());
         Error::new(ErrorKind::Unsupported, format!("{name} = {given}, but only {known} is known"))
     }
 

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use kelvin_lm::ErrorKind;
 use kelvin_lm::hub::{Cache, RepoId, Revision, Weights};
+use kelvin_lm::{Checkpoint, ErrorKind};
 
 use super::server::COMMIT;
 use super::{Bench, folder, gpt2, quantised, sharded};
@@ -102,6 +102,32 @@ fn removing_frees_what_it_said_and_touches_nothing_else() {
     assert!(bench.cache.join(".locks/models--org--sharded").exists());
     assert_eq!(cache.remove(&gpt2).expect_err("gone").kind(), ErrorKind::Missing);
     bench.pulled("openai-community/gpt2");
+}
+
+/// Newer writers keep one blob for all repositories that have the same file.
+#[cfg(unix)]
+#[test]
+fn blobs_may_be_shared_by_all_repositories() {
+    use std::os::unix::fs::symlink;
+    let bench = Bench::new("shared", vec![sharded()]);
+    let snapshot = bench.pulled("org/sharded");
+    let own = bench.in_repo("org/sharded", "blobs");
+    let shared = bench.cache.join("blobs/ab");
+    fs::create_dir_all(&shared).expect("a folder");
+    for entry in fs::read_dir(&own).expect("a folder") {
+        let entry = entry.expect("readable");
+        fs::rename(entry.path(), shared.join(entry.file_name())).expect("one disk");
+        let place = Path::new("../../blobs/ab").join(entry.file_name());
+        symlink(place, entry.path()).expect("a link");
+    }
+    assert!(Checkpoint::open(snapshot.path()).is_ok());
+    bench.hub.seen();
+    bench.pulled("org/sharded");
+    assert_eq!(bench.brought(), ["model.safetensors.index.json"], "only to know what is needed");
+    assert_eq!(Cache::new(&bench.cache).repos().len(), 1, "the shared folder is no repository");
+    let freed = Cache::new(&bench.cache).remove(snapshot.repo()).expect("removed");
+    assert_eq!(freed, 40, "what others may share stays");
+    assert!(fs::read_dir(shared).expect("a folder").count() > 0);
 }
 
 /// A folder moved to another disk, or a store that several repositories share: links lead out.

@@ -135,20 +135,29 @@ fn gpt2() -> Repo {
     )
 }
 
-/// One whose weights lie in two files, and in a folder of their own.
+/// A safetensors file of one tensor.
+fn safetensors(name: &str, numbers: usize) -> Vec<u8> {
+    let header = format!(
+        "{{\"{name}\":{{\"dtype\":\"F32\",\"shape\":[{numbers}],\"data_offsets\":[0,{}]}}}}",
+        4 * numbers
+    );
+    let length = (header.len() as u64).to_le_bytes();
+    [&length, header.as_bytes(), &vec![0; 4 * numbers]].concat()
+}
+
+/// One whose weights lie in two files.
 fn sharded() -> Repo {
     let index = br#"{"metadata": {"total_size": 7}, "weight_map": {
         "a": "model-00001-of-00002.safetensors",
-        "b": "weights/model-00002-of-00002.safetensors",
-        "c": "model-00001-of-00002.safetensors"}}"#;
+        "b": "model-00002-of-00002.safetensors"}}"#;
     Repo::new(
         "org/sharded",
         &[
             ("config.json", b"{}"),
             ("tokenizer.json", b"{}"),
             ("model.safetensors.index.json", index),
-            ("model-00001-of-00002.safetensors", &bytes(2, 5000)),
-            ("weights/model-00002-of-00002.safetensors", &bytes(3, 6000)),
+            ("model-00001-of-00002.safetensors", &safetensors("a", 1250)),
+            ("model-00002-of-00002.safetensors", &safetensors("b", 1500)),
         ],
     )
 }
@@ -161,6 +170,7 @@ fn quantised() -> Repo {
             ("README.md", b"#"),
             ("model-Q4_K_M.gguf", &bytes(4, 4000)),
             ("model-Q8_0.gguf", &bytes(5, 8000)),
+            ("BF16/model-BF16.gguf", &bytes(6, 9000)),
         ],
     )
 }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use kelvin_lm::Checkpoint;
 use kelvin_lm::hub::pull::FileState;
 use kelvin_lm::hub::{Cache, ModelName, Weights};
 
@@ -41,21 +42,22 @@ fn a_model_comes_with_its_texts_and_weights_alone() {
 #[cfg(unix)]
 #[test]
 fn the_layout_is_that_of_the_standard_cache() {
-    let bench = Bench::new("layout", vec![gpt2(), sharded()]);
+    let bench = Bench::new("layout", vec![gpt2(), quantised()]);
     bench.pulled("openai-community/gpt2");
-    bench.pulled("org/sharded");
-    let read = |path: &str| fs::read_link(bench.in_repo("org/sharded", path)).expect("a link");
+    bench.pulled("org/quantised-GGUF:BF16");
+    let read = |repo: &str, path: &str| fs::read_link(bench.in_repo(repo, path)).expect("a link");
     let blob = |repo: fn() -> super::Repo, name: &str| {
         repo().files.iter().find(|file| file.name == name).expect("a file").etag()
     };
     let shallow = format!("snapshots/{COMMIT}/config.json");
-    let deep = format!("snapshots/{COMMIT}/weights/model-00002-of-00002.safetensors");
-    let of_deep = blob(sharded, "weights/model-00002-of-00002.safetensors");
-    assert_eq!(read(&shallow), Path::new("../../blobs").join(blob(sharded, "config.json")));
-    assert_eq!(read(&deep), Path::new("../../../blobs").join(&of_deep));
+    let deep = format!("snapshots/{COMMIT}/BF16/model-BF16.gguf");
+    let of_deep = blob(quantised, "BF16/model-BF16.gguf");
+    let of_shallow = blob(gpt2, "config.json");
+    assert_eq!(read("openai-community/gpt2", &shallow), Path::new("../../blobs").join(of_shallow));
+    assert_eq!(read("org/quantised-GGUF", &deep), Path::new("../../../blobs").join(&of_deep));
     assert_eq!(of_deep.len(), 64, "the sha256 of a large file");
     assert_eq!(
-        blob(sharded, "config.json"),
+        blob(gpt2, "generation_config.json"),
         "9e26dfeeb6e641a33dae4961196235bdb965b21b",
         "git's own"
     );
@@ -136,7 +138,8 @@ fn shards_come_as_the_index_names_them() {
     assert_eq!(brought[brought.len() - 2..], shards);
     let files = snapshot.files();
     let largest: Vec<u64> = files.iter().map(|file| file.n_bytes).filter(|n| *n > 1000).collect();
-    assert_eq!(largest, [5000, 6000]);
+    assert_eq!(largest, [5068, 6068]);
+    assert!(matches!(Checkpoint::open(snapshot.path()).expect("a model"), Checkpoint::Folder(_)));
     assert_eq!(snapshot.model(None).expect("a folder"), snapshot.path());
 }
 
@@ -153,7 +156,12 @@ fn a_gguf_file_is_named_in_full_or_by_its_end() {
     let tag = "q8_0".parse().expect("a name");
     assert!(snapshot.model(Some(&tag)).expect("one").ends_with("model-Q8_0.gguf"));
     let told = bench.refused("org/quantised-GGUF");
-    assert!(told.contains("several GGUF files: model-Q4_K_M.gguf, model-Q8_0.gguf"), "{told}");
+    assert!(
+        told.contains(
+            "several GGUF files: BF16/model-BF16.gguf, model-Q4_K_M.gguf, model-Q8_0.gguf"
+        ),
+        "{told}"
+    );
     assert!(told.contains("kelvin models pull org/quantised-GGUF:FILE"), "{told}");
 }
 
