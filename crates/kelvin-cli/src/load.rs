@@ -54,7 +54,7 @@ pub(crate) struct Card {
 ///
 /// Something read: no `-m`, nothing of that name, or not a model.
 pub(crate) fn open(matches: &ArgMatches, console: &Console<'_>) -> Result<(Checkpoint, Card)> {
-    open_named(text(matches, "model").ok_or_else(models::unnamed)?, matches, console)
+    open_named(text(matches, "model").ok_or_else(models::unnamed)?, console)
 }
 
 /// The model of this name, checked, its weights unread.
@@ -64,19 +64,13 @@ pub(crate) fn open(matches: &ArgMatches, console: &Console<'_>) -> Result<(Check
 /// Something read: nothing of that name, or not a model.
 pub(crate) fn open_named(
     name: &str,
-    matches: &ArgMatches,
     console: &Console<'_>,
 ) -> Result<(Checkpoint, Card)> {
     let path = models::locate(name, console.places())?;
     memory::check_file(&path)?;
     let checkpoint = Checkpoint::open(&path)?;
-    let stored = mix(&checkpoint);
-    let dtype = match weight_dtype(matches)?.dtype() {
-        Some(dtype) if dtype.name() != stored => format!("{dtype} of {stored}"),
-        _ => stored,
-    };
-    let name = called(name, &path);
-    let card = Card { name, path, dtype, n_params: n_params(&checkpoint) };
+    let (dtype, n_params) = (mix(&checkpoint), n_params(&checkpoint));
+    let card = Card { name: called(name, &path), path, dtype, n_params };
     Ok((checkpoint, card))
 }
 
@@ -103,8 +97,9 @@ pub(crate) fn with_policy(
     let defaults = checkpoint.generation_defaults()?;
     let policy = Policy::resolve(matches, Some(&defaults))?;
     console.warn_all(&policy.warnings)?;
-    memory::check(&checkpoint, &card, console)?;
-    let loaded = assemble(&checkpoint, card, model_options(matches)?)?;
+    let options = model_options(matches)?;
+    memory::check(&checkpoint, &card, options.dtype, console)?;
+    let loaded = assemble(&checkpoint, card, options)?;
     if !matches.get_flag("raw") {
         defaults.check_tokens(loaded.model.config().vocab_size)?;
     }
@@ -138,7 +133,19 @@ pub(crate) fn assemble(
     tokenizer.check_rows(model.config().vocab_size).map_err(in_file)?;
     let template = ChatTemplate::open(checkpoint, None).map_err(in_file);
     let defaults = GenerationDefaults::default();
-    Ok(Loaded { model, tokenizer, template, defaults, card })
+    let dtype = held(&model, card.dtype, options.dtype);
+    Ok(Loaded { model, tokenizer, template, defaults, card: Card { dtype, ..card } })
+}
+
+/// The formats that weights are held in, of those they are stored in: `Q8_0 of BF16`, and `F16 and
+/// Q8_0 of BF16` where not every row is made of whole blocks.
+fn held(model: &Model, stored: String, asked: WeightDtype) -> String {
+    if asked == WeightDtype::Auto {
+        return stored;
+    }
+    let held: Vec<&str> = model.dtypes().iter().map(|(dtype, _)| dtype.name()).collect();
+    let held = held.join(" and ");
+    if held == stored { stored } else { format!("{held} of {stored}") }
 }
 
 /// Everything that the flags say about how a model is loaded and run.

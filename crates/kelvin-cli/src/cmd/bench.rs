@@ -25,8 +25,9 @@ const DECODE: usize = 128;
 /// Runs the command.
 pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Code> {
     let (checkpoint, card) = load::open(matches, console)?;
-    memory::check(&checkpoint, &card, console)?;
-    let loaded = load::assemble(&checkpoint, card, load::model_options(matches)?)?;
+    let options = load::model_options(matches)?;
+    memory::check(&checkpoint, &card, options.dtype, console)?;
+    let loaded = load::assemble(&checkpoint, card, options)?;
     drop(checkpoint); // of a GGUF file, a copy of all weights
     let mut facts = loaded.facts();
     facts.push(format!("{} threads", loaded.model.engine().threads()));

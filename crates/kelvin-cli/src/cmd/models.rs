@@ -9,7 +9,7 @@ use std::io::{self, Write};
 use anyhow::Result;
 use clap::ArgMatches;
 use kelvin_lm::memory::{Fit, MemoryNeed};
-use kelvin_lm::{Checkpoint, Config};
+use kelvin_lm::{Checkpoint, Config, WeightDtype};
 use serde_json::{Map, Value, json};
 
 use crate::console::Console;
@@ -51,8 +51,9 @@ fn inspect(matches: &ArgMatches, console: &mut Console<'_>) -> Result<()> {
     let n_params = count(usize::try_from(card.n_params).unwrap_or(usize::MAX));
     let n_params = format!("{} ({n_params})", parameters(card.n_params));
     let facts = [("format", format), ("parameters", n_params)];
-    let architecture = match &config {
-        Ok(config) => architecture(config, &memory::need(&checkpoint, config)),
+    let need = |config| memory::need(&checkpoint, config, WeightDtype::Auto);
+    let architecture = match config.and_then(|config| Ok(architecture(&config, &need(&config)?))) {
+        Ok(facts) => facts,
         Err(error) => vec![("runs here", format!("no: {error}"))],
     };
     for (name, value) in facts.into_iter().chain(architecture) {
@@ -183,10 +184,11 @@ fn object(checkpoint: &Checkpoint, card: &Card, config: Option<&Config>, types: 
             "bytes": held.n_bytes,
         })
     };
-    let config = config.map(|config| {
-        let need = memory::need(checkpoint, config);
+    let need = |config| memory::need(checkpoint, config, WeightDtype::Auto).ok();
+    let config = config.and_then(|config| {
+        let need = need(config)?;
         let full = config.max_seq as u64;
-        json!({
+        Some(json!({
             "architecture": config.architecture.name(),
             "n_layers": config.n_layers,
             "d_model": config.d_model,
@@ -201,7 +203,7 @@ fn object(checkpoint: &Checkpoint, card: &Card, config: Option<&Config>, types: 
             "cache_bytes_full": need.cache_per_position * full,
             "weight_bytes": need.weights,
             "scratch_bytes_full": need.scratch + need.scratch_per_position * full,
-        })
+        }))
     });
     let metadata: Map<String, Value> =
         pairs(checkpoint).into_iter().map(|(key, value)| (key, value.into())).collect();

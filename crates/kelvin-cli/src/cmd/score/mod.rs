@@ -100,7 +100,7 @@ impl Teller {
 }
 
 fn load_model(name: &str, matches: &ArgMatches, console: &Console<'_>) -> Result<Loaded> {
-    let (checkpoint, card) = load::open_named(name, matches, console)?;
+    let (checkpoint, card) = load::open_named(name, console)?;
     load::assemble(&checkpoint, card, load::model_options(matches)?)
 }
 
