@@ -99,7 +99,7 @@ fn activation(setting: &str, name: &str) -> Result<Activation> {
     found.map(|(_, activation)| *activation).ok_or_else(|| {
         let known = ACTIVATIONS.map(|(known, _)| known).join(", ");
         let name = Text(name.as_bytes());
-        let detail = format!("{setting} = {name} is not one of those known: {known}");
+        let detail = format!("{setting} = \"{name}\" is not one of those known: {known}");
         Error::new(ErrorKind::Unsupported, detail)
     })
 }
@@ -391,7 +391,7 @@ fn slides(layer_type: &str) -> Result<bool> {
         "sliding_attention" => Ok(true),
         "full_attention" => Ok(false),
         other => {
-            let given = Text(other.as_bytes());
+            let given = format!("\"{}\"", Text(other.as_bytes()));
             Err(unsupported("layer_types", &given, "sliding_attention, full_attention"))
         }
     }
