@@ -8,6 +8,7 @@ mod forward;
 mod gguf;
 mod golden;
 mod kernel;
+mod malformed_tokenizer;
 mod model;
 mod real;
 mod reference;

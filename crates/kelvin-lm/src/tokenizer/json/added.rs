@@ -148,7 +148,7 @@ impl Lists {
         pieces: &Pieces,
         normalizer: &Normalizer,
     ) -> Result<Self, Error> {
-        let (mut raw, mut normalized, mut respelled) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut raw, mut changed, mut respelled) = (Vec::new(), Vec::new(), Vec::new());
         for Whole { token, flags, in_normalized } in wholes {
             let piece = pieces.get(token).unwrap_or_default();
             if !in_normalized {
@@ -159,10 +159,10 @@ impl Lists {
             if text != piece {
                 respelled.push((token, text.clone()));
             }
-            normalized.push((token, text, flags));
+            changed.push((token, text, flags));
         }
         respelled.sort_unstable();
-        Ok(Self { raw: list(doc, raw)?, normalized: list(doc, normalized)?, respelled })
+        Ok(Self { raw: list(doc, raw)?, normalized: list(doc, changed)?, respelled })
     }
 }
 
