@@ -14,7 +14,8 @@ const TEMPLATE: &str = "{% for m in messages %}{{ bos_token }}{{ m.role[0] }}{{ 
                         {% if add_generation_prompt %}{{ bos_token }}a{% endif %}";
 
 /// Greedy and short, so that answers are letters that a test can read again.
-const FLAGS: &str = "--seed 4 --temperature 1.3 --allowed-tokens 259,260,261,262,263 --max-new-tokens 9";
+const FLAGS: &str =
+    "--seed 4 --temperature 1.3 --allowed-tokens 259,260,261,262,263 --max-new-tokens 9";
 
 fn folder(name: &str) -> PathBuf {
     Tiny { template: Some(TEMPLATE), ..Tiny::default() }.write(name)
@@ -45,7 +46,8 @@ fn objects(run: &Run, kind: &str) -> Vec<Value> {
 fn a_prompt_is_answered_once_like_generate_does() {
     let folder = folder("chat-once");
     let once = run(kelvin(&folder, &format!("chat -m tiny {FLAGS}")).arg("a b"), "");
-    let generated = run(kelvin(&folder, &format!("generate --chat -m tiny {FLAGS}")).arg("a b"), "");
+    let generated =
+        run(kelvin(&folder, &format!("generate --chat -m tiny {FLAGS}")).arg("a b"), "");
     assert_eq!((once.code, &once.stdout), (0, &generated.stdout), "{}", once.stderr);
     assert_eq!(once.stdout.len(), 10, "nine letters and a line end: {:?}", once.stdout);
     let piped = run(&mut kelvin(&folder, &format!("chat -m tiny {FLAGS} -")), "a b");
@@ -100,7 +102,8 @@ fn a_conversation_says_what_one_prompt_of_it_says() {
         assert_eq!(alone["token_ids"], done["token_ids"], "turn {turn}");
     }
     let plain = chat(&folder, "", &lines);
-    let texts: Vec<&str> = dones.iter().map(|done| done["text"].as_str().expect("a text")).collect();
+    let texts: Vec<&str> =
+        dones.iter().map(|done| done["text"].as_str().expect("a text")).collect();
     assert_eq!(answers(&plain), texts);
 }
 
@@ -131,7 +134,11 @@ fn undo_and_clear_go_back_and_the_answer_is_the_same_again() {
     let said: Vec<&str> = run.stdout.lines().collect();
     assert_eq!((said[2], said[3]), (said[1], said[0]), "the system message stayed");
     assert!(run.stderr.contains("took back: cd\n"), "{}", run.stderr);
-    assert!(run.stderr.ends_with("error: /undo: nothing has been answered yet\n"), "{}", run.stderr);
+    assert!(
+        run.stderr.ends_with("error: /undo: nothing has been answered yet\n"),
+        "{}",
+        run.stderr
+    );
 }
 
 #[test]
@@ -175,12 +182,21 @@ fn commands_that_are_none_suggest_the_nearest() {
 #[test]
 fn the_system_message_and_the_raw_prompt_are_shown() {
     let folder = folder("chat-system");
-    let run = chat(&folder, "--system hi", "/system\n/raw\n/system b b\n/raw\n/system off\n/system\n/raw");
+    let run = chat(
+        &folder,
+        "--system hi",
+        "/system\n/raw\n/system b b\n/raw\n/system off\n/system\n/raw",
+    );
     assert_eq!((run.code, run.stdout.as_str()), (0, ""), "{}", run.stderr);
     let told: Vec<&str> = run.stderr.lines().skip(2).collect();
     let expected = [
-        "system: hi", "<s>shi</s><s>a", "system: b b", "<s>sb b</s><s>a", "system: no system message",
-        "system: no system message", "<s>a",
+        "system: hi",
+        "<s>shi</s><s>a",
+        "system: b b",
+        "<s>sb b</s><s>a",
+        "system: no system message",
+        "system: no system message",
+        "<s>a",
     ];
     assert_eq!(told, expected);
 }
@@ -192,7 +208,9 @@ fn a_conversation_is_saved_and_nothing_is_overwritten() {
     fs::remove_file(&file).ok();
     let taken = folder.join("tiny.gguf");
     let (file_name, taken) = (file.display(), taken.display());
-    let lines = format!("ab\n/save {file_name}\n/clear\ncd\n/save {file_name}\n/save {taken}\n/save /no/such/x");
+    let lines = format!(
+        "ab\n/save {file_name}\n/clear\ncd\n/save {file_name}\n/save {taken}\n/save /no/such/x"
+    );
     let run = chat(&folder, "", &lines);
     assert_eq!(run.code, 1, "the folder is not there: {}", run.stderr);
     assert!(run.stderr.contains("tiny.gguf exists\n\nhint: name another\n"), "{}", run.stderr);
@@ -208,7 +226,8 @@ fn a_conversation_is_saved_and_nothing_is_overwritten() {
 
 #[test]
 fn a_full_context_says_both_numbers_and_the_conversation_goes_on() {
-    let folder = Tiny { template: Some(TEMPLATE), context: 40, ..Tiny::default() }.write("chat-full");
+    let folder =
+        Tiny { template: Some(TEMPLATE), context: 40, ..Tiny::default() }.write("chat-full");
     let long = "a".repeat(50);
     let run = chat(&folder, "", &format!("ab\n{long}\ncd\n/history"));
     assert_eq!((run.code, run.stdout.lines().count()), (2, 2), "{}", run.stderr);
@@ -238,7 +257,9 @@ fn a_template_may_refuse_and_the_conversation_is_as_it_was() {
 #[test]
 fn a_model_without_a_template_says_what_helps() {
     let folder = Tiny::default().write("chat-none");
-    for args in ["chat -m tiny", "chat -m tiny ab", "generate --chat -m tiny ab", "next --chat -m tiny ab"] {
+    for args in
+        ["chat -m tiny", "chat -m tiny ab", "generate --chat -m tiny ab", "next --chat -m tiny ab"]
+    {
         let refused = run(&mut kelvin(&folder, &format!("{args} -q --greedy")), "ab");
         let expected = "error: tiny has no chat template: it was made to continue text, not to converse\n\n\
                         hint: kelvin generate continues text; --chat-template FILE gives a template\n";
@@ -246,7 +267,8 @@ fn a_model_without_a_template_says_what_helps() {
     }
     fs::write(folder.join("own.jinja"), TEMPLATE).expect("writable");
     let own = folder.join("own.jinja").display().to_string();
-    let run = run(kelvin(&folder, &format!("chat -m tiny {FLAGS} ab --chat-template")).arg(&own), "");
+    let run =
+        run(kelvin(&folder, &format!("chat -m tiny {FLAGS} ab --chat-template")).arg(&own), "");
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert!(run.stderr.contains(&format!(" · chat template {own} · ")), "{}", run.stderr);
 }
@@ -272,10 +294,12 @@ fn the_date_is_a_flag() {
     };
     assert_eq!((prompt(""), prompt("--date 2026-11-21")), ("xab".into(), "2111ab".into()));
     assert_ne!(prompt("--date today"), "xab");
-    let header = run(&mut kelvin(&folder, &format!("chat -m tiny {FLAGS} ab --date 2024-02-29")), "");
+    let header =
+        run(&mut kelvin(&folder, &format!("chat -m tiny {FLAGS} ab --date 2024-02-29")), "");
     assert!(header.stderr.contains(" · date 2024-02-29 · "), "{}", header.stderr);
     let insists = Tiny { template: Some("{{ strftime_now('%Y') }}"), ..Tiny::default() };
-    let refused = run(&mut kelvin(&insists.write("chat-insists"), "chat -m tiny ab -q --greedy"), "");
+    let refused =
+        run(&mut kelvin(&insists.write("chat-insists"), "chat -m tiny ab -q --greedy"), "");
     let expected = "error: chat template, line 1: \"strftime_now\" asks for the date, and none was given\n\n\
                     hint: --date today gives it the date\n";
     assert_eq!((refused.code, refused.stderr.as_str()), (3, expected));
@@ -284,7 +308,8 @@ fn the_date_is_a_flag() {
 #[test]
 fn next_shows_how_an_answer_begins() {
     let folder = folder("chat-next");
-    let answer = run(&mut kelvin(&folder, "next --chat -m tiny ab --json --seed 1 --system hi"), "").json();
+    let answer =
+        run(&mut kelvin(&folder, "next --chat -m tiny ab --json --seed 1 --system hi"), "").json();
     let (s, h, i, u, a, b) = (277, 266, 267, 279, 259, 260);
     assert_eq!(answer["prompt_ids"], json!([1, s, h, i, 2, 1, u, a, b, 2, 1, a]));
 }
@@ -307,5 +332,10 @@ fn a_broken_model_fails_one_answer_and_not_the_conversation() {
     let folder =
         Tiny { template: Some(TEMPLATE), broken: true, ..Tiny::default() }.write("chat-nan");
     let run = run(&mut kelvin(&folder, "chat -m tiny --greedy -q"), "ab\ncd\n/history\n");
-    assert_eq!((run.code, run.stderr.matches("error: 286 logits").count()), (1, 2), "{}", run.stderr);
+    assert_eq!(
+        (run.code, run.stderr.matches("error: 286 logits").count()),
+        (1, 2),
+        "{}",
+        run.stderr
+    );
 }

@@ -147,18 +147,18 @@ impl Bpe {
                 }
             }
         }
-        unknown.into_iter().for_each(|token| add(symbols, token));
+        if let Some(token) = unknown {
+            add(symbols, token);
+        }
         true
     }
 
     fn character(&self, c: char) -> Option<TokenId> {
-        match self.low.get(c as usize) {
-            Some(&token) => Some(token).filter(|&token| token != NONE),
-            None => {
-                let at = self.high.binary_search_by_key(&c, |&(c, _)| c).ok()?;
-                Some(self.high[at].1)
-            }
+        if let Some(&token) = self.low.get(c as usize) {
+            return Some(token).filter(|&token| token != NONE);
         }
+        let at = self.high.binary_search_by_key(&c, |&(c, _)| c).ok()?;
+        Some(self.high[at].1)
     }
 
     /// Appends the bytes of `c`, where all have tokens.

@@ -18,6 +18,7 @@ mod hub;
 mod kernel;
 mod layouts;
 mod malformed;
+mod malformed_tokenizer;
 mod memory;
 mod model;
 mod oracle;

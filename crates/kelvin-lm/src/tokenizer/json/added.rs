@@ -147,7 +147,7 @@ impl Lists {
         pieces: &Pieces,
         normalizer: &Normalizer,
     ) -> Result<Self, Error> {
-        let (mut raw, mut normalized, mut respelled) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut raw, mut changed, mut respelled) = (Vec::new(), Vec::new(), Vec::new());
         let mut quoting = Vec::new();
         for Whole { token, flags, in_normalized } in wholes {
             let piece = pieces.get(token).unwrap_or_default();
@@ -162,11 +162,14 @@ impl Lists {
             if text != piece {
                 respelled.push((token, text.clone()));
             }
-            normalized.push((token, text, flags));
+            changed.push((token, text, flags));
         }
         respelled.sort_unstable();
-        let (raw, normalized) = (list(doc, raw)?, list(doc, normalized)?);
-        let added = Added::Leftmost { raw, normalized, quoting: list(doc, quoting)? };
+        let added = Added::Leftmost {
+            raw: list(doc, raw)?,
+            normalized: list(doc, changed)?,
+            quoting: list(doc, quoting)?,
+        };
         Ok(Self { added, respelled })
     }
 }

@@ -18,9 +18,9 @@ const NAME: &str = "tokenizer_config.json";
 #[derive(Default, serde::Deserialize)]
 pub(super) struct Config<'a> {
     #[serde(borrow)]
-    pub(super) bos_token: Option<Named<'a>>,
+    bos_token: Option<Named<'a>>,
     #[serde(borrow)]
-    pub(super) eos_token: Option<Named<'a>>,
+    eos_token: Option<Named<'a>>,
     #[serde(borrow)]
     unk_token: Option<Named<'a>>,
     #[serde(borrow)]
@@ -50,21 +50,14 @@ impl<'a> Config<'a> {
         bytes.map_or(Ok(Self::default()), |bytes| json::read(bytes, NAME, Limits::SETTINGS))
     }
 
-    /// The token with a role, where `name` has one.
-    pub(super) fn token(
-        &self,
-        key: &str,
-        name: Option<&Named<'_>>,
-        pieces: &Pieces,
-    ) -> Result<Option<TokenId>, Error> {
-        let Some(Named(name)) = name else { return Ok(None) };
-        match pieces.find_any(&name.0) {
-            Some(token) => Ok(Some(token)),
-            None => {
-                let detail = format!("{NAME}: {key} is {name}, which is not in the vocabulary");
-                Err(Error::new(ErrorKind::Tokenizer, detail))
-            }
-        }
+    /// The token that begins a sequence.
+    pub(super) fn bos(&self, pieces: &Pieces) -> Result<Option<TokenId>, Error> {
+        token("bos_token", self.bos_token.as_ref(), pieces)
+    }
+
+    /// The token that ends a sequence.
+    pub(super) fn eos(&self, pieces: &Pieces) -> Result<Option<TokenId>, Error> {
+        token("eos_token", self.eos_token.as_ref(), pieces)
     }
 
     /// Every token that the configuration calls special.
@@ -90,6 +83,15 @@ impl<'a> Config<'a> {
     pub(super) fn adds_eos(&self) -> bool {
         self.add_eos_token.unwrap_or(false)
     }
+}
+
+fn token(key: &str, name: Option<&Named<'_>>, pieces: &Pieces) -> Result<Option<TokenId>, Error> {
+    let Some(Named(name)) = name else { return Ok(None) };
+    let missing = || {
+        let detail = format!("{NAME}: {key} is {name}, which is not in the vocabulary");
+        Error::new(ErrorKind::Tokenizer, detail)
+    };
+    pieces.find_any(&name.0).ok_or_else(missing).map(Some)
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Named<'a> {

@@ -56,12 +56,11 @@ struct Draft {
 /// The decoder in `raw`. Without one, spaces go between the tokens.
 pub(super) fn decoder<'a>(doc: &Doc<'a>, raw: Option<&'a RawValue>) -> Result<Decoder, Error> {
     let mut draft = Draft { undo: Vec::new(), start: Start::Keep, sees: Sees::Token };
-    match raw {
-        Some(raw) => draft.add(doc, raw)?,
-        None => {
-            draft.undo.push(Undo::Prepend(' '));
-            draft.start = Start::Strip(' ', 1);
-        }
+    if let Some(raw) = raw {
+        draft.add(doc, raw)?;
+    } else {
+        draft.undo.push(Undo::Prepend(' '));
+        draft.start = Start::Strip(' ', 1);
     }
     Ok(Decoder { undo: draft.undo, start: draft.start, scope: Scope::All })
 }

@@ -100,8 +100,7 @@ pub(super) fn parts(bytes: &[u8], config: Option<&[u8]>) -> Result<Parts> {
 /// As in transformers, `add_bos_token` and `add_eos_token` decide that where one of them is given, and
 /// the file's own template where none is.
 fn roles(config: &Config<'_>, around: Around, pieces: &Pieces) -> Result<Roles> {
-    let bos = config.token("bos_token", config.bos_token.as_ref(), pieces)?;
-    let eos = config.token("eos_token", config.eos_token.as_ref(), pieces)?;
+    let (bos, eos) = (config.bos(pieces)?, config.eos(pieces)?);
     let (before, after) = if config.says_what_goes_around() {
         (bos.filter(|_| config.adds_bos()), eos.filter(|_| config.adds_eos()))
     } else {

@@ -122,7 +122,9 @@ pub(super) fn bpe(pieces: &mut Pieces, mut rules: Rules) -> Model {
                 && pieces.get(token).is_some_and(|piece| named_byte(piece).is_some())
         };
         let bytes: Vec<u32> = pieces.tokens().filter(is_byte).collect();
-        bytes.into_iter().for_each(|token| pieces.set_kind(token, TokenKind::Byte));
+        for token in bytes {
+            pieces.set_kind(token, TokenKind::Byte);
+        }
     }
     Model::Bpe(Bpe::new(pieces, rules))
 }

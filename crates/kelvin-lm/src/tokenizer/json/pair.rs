@@ -37,13 +37,13 @@ pub(in super::super) fn pair(vocab: &[u8], merges: &[u8], config: Option<&[u8]>)
     let end = pieces.find(END);
     (roles.bos, roles.eos) = (roles.bos.or(end), roles.eos.or(end));
     let wholes = added::wholes(&mut pieces, &[], &config, None, &roles);
-    let rules = Rules {
+    let bpe = Rules {
         merges: self::merges(merges, &pieces)?,
         byte_fallback: false,
         unknown: Unknown::Refuse,
         whole_word: WholeWord::Merge,
     };
-    let model = model::bpe(&mut pieces, rules);
+    let model = model::bpe(&mut pieces, bpe);
     let normalizer = Normalizer(Vec::new());
     let Lists { added, respelled } = Lists::new(&doc, wholes, &pieces, &normalizer)?;
     let prefix =
