@@ -5,9 +5,9 @@ use std::io;
 use std::path::Path;
 
 use anyhow::Result;
-use kelvin_lm::Config;
 use kelvin_lm::format::gguf::Gguf;
 use kelvin_lm::memory::{Fit, MemoryNeed, Room};
+use kelvin_lm::{Config, WeightDtype};
 
 use crate::console::Console;
 use crate::exit::Failure;
@@ -28,7 +28,8 @@ pub(crate) fn room() -> Option<Room> {
 pub(crate) fn need(gguf: &Gguf, config: &Config) -> MemoryNeed {
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let tensors: Vec<_> = gguf.tensors().collect();
-    MemoryNeed::of(config, tensors.iter().map(|tensor| (tensor.dtype(), tensor.shape())), threads)
+    let weights = tensors.iter().map(|tensor| (tensor.dtype(), tensor.shape()));
+    MemoryNeed::of(config, weights, WeightDtype::Auto, threads)
 }
 
 /// Refuses a file that is larger than all memory, before a byte of it is read.

@@ -4,7 +4,7 @@ use crate::cache::KvCache;
 use crate::config::Config;
 use crate::dtype::Dtype;
 use crate::kernel::Matrix;
-use crate::model::Scratch;
+use crate::model::{Scratch, WeightDtype};
 
 /// The memory of one model and one sequence, in bytes.
 ///
@@ -28,13 +28,17 @@ pub struct MemoryNeed {
 
 impl MemoryNeed {
     /// The need of a model with these tensors, each stored as this type with these dimensions
-    /// (outermost first), on so many threads.
+    /// (outermost first) and held in `dtype`, on so many threads.
     pub fn of<'t>(
         config: &Config,
         tensors: impl IntoIterator<Item = (Dtype, &'t [u64])>,
+        dtype: WeightDtype,
         threads: usize,
     ) -> Self {
-        let weights = tensors.into_iter().map(|(dtype, shape)| tensor_bytes(dtype, shape));
+        let weights = tensors.into_iter().map(|(stored, shape)| {
+            let cols = shape.last().and_then(|&cols| usize::try_from(cols).ok());
+            tensor_bytes(dtype.of_row(stored, cols.unwrap_or(1)), shape)
+        });
         Self {
             weights: weights.fold(0, u64::saturating_add),
             cache_per_position: KvCache::bytes_per_position(config),

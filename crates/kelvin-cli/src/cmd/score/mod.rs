@@ -19,6 +19,7 @@ use crate::args::policy::text;
 use crate::console::Console;
 use crate::exit::{Code, Failure};
 use crate::load::{self, Loaded};
+use crate::memory;
 use crate::models;
 use crate::playback;
 
@@ -99,8 +100,9 @@ impl Teller {
     }
 }
 
-fn load_model(name: &str, matches: &ArgMatches, console: &Console<'_>) -> Result<Loaded> {
+fn load_model(name: &str, matches: &ArgMatches, console: &mut Console<'_>) -> Result<Loaded> {
     let (gguf, card) = load::open_named(name, console)?;
+    memory::check(&gguf, &card, console)?;
     load::assemble(&gguf, card, load::engine_options(matches)?)
 }
 
