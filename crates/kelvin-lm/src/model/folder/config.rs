@@ -41,14 +41,29 @@ impl Config {
     pub fn from_folder(folder: &Folder) -> Result<Self> {
         config(folder)
     }
+
+    /// The blueprint in the bytes of a `config.json`.
+    ///
+    /// ```
+    /// use kelvin_lm::Config;
+    ///
+    /// let gpt2 = Config::from_json(br#"{"model_type": "gpt2"}"#)?;
+    /// assert_eq!((gpt2.n_layers, gpt2.d_model, gpt2.vocab_size), (12, 768, 50_257));
+    /// assert!(Config::from_json(br#"{"model_type": "bert"}"#).is_err());
+    /// # Ok::<(), kelvin_lm::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`Config::from_folder`], without the file's name.
+    pub fn from_json(bytes: &[u8]) -> Result<Self> {
+        let config = of_json(bytes)?;
+        config.check()?;
+        Ok(config)
+    }
 }
 
 pub(in super::super) fn config(folder: &Folder) -> Result<Config> {
-    let config = of_json(folder.config_json()).and_then(|config| {
-        config.check()?;
-        Ok(config)
-    });
-    config.map_err(|error| error.in_file(folder.config_path()))
+    Config::from_json(folder.config_json()).map_err(|error| error.in_file(folder.config_path()))
 }
 
 /// What every family has.
