@@ -62,10 +62,7 @@ pub(crate) fn open(matches: &ArgMatches, console: &Console<'_>) -> Result<(Check
 /// # Errors
 ///
 /// Something read: nothing of that name, or not a model.
-pub(crate) fn open_named(
-    name: &str,
-    console: &Console<'_>,
-) -> Result<(Checkpoint, Card)> {
+pub(crate) fn open_named(name: &str, console: &Console<'_>) -> Result<(Checkpoint, Card)> {
     let path = models::locate(name, console.places())?;
     memory::check_file(&path)?;
     let checkpoint = Checkpoint::open(&path)?;

@@ -51,11 +51,12 @@ fn inspect(matches: &ArgMatches, console: &mut Console<'_>) -> Result<()> {
     let n_params = count(usize::try_from(card.n_params).unwrap_or(usize::MAX));
     let n_params = format!("{} ({n_params})", parameters(card.n_params));
     let facts = [("format", format), ("parameters", n_params)];
-    let need = |config| memory::need(&checkpoint, config, WeightDtype::Auto);
-    let architecture = match config.and_then(|config| Ok(architecture(&config, &need(&config)?))) {
-        Ok(facts) => facts,
-        Err(error) => vec![("runs here", format!("no: {error}"))],
-    };
+    let architecture = config.and_then(|config| {
+        let need = memory::need(&checkpoint, &config, WeightDtype::Auto)?;
+        Ok(architecture(&config, &need))
+    });
+    let architecture =
+        architecture.unwrap_or_else(|error| vec![("runs here", format!("no: {error}"))]);
     for (name, value) in facts.into_iter().chain(architecture) {
         for (at, line) in text::wrap(&value, width.saturating_sub(LABEL)).into_iter().enumerate() {
             table.row([if at == 0 { name.into() } else { String::new() }, line]);
