@@ -31,3 +31,4 @@ mod strings;
 mod tiny;
 mod tokenizer;
 mod tokenizer_files;
+mod two_forms;
