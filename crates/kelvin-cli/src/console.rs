@@ -4,7 +4,9 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use anstream::ColorChoice;
+use kelvin_lm::hub::Environment;
 
+use crate::models::Places;
 use crate::term::text::cut;
 use crate::term::theme;
 
@@ -28,9 +30,16 @@ pub(crate) struct Console<'a> {
     pub(crate) quiet: bool,
     /// The folder with the user's models.
     pub(crate) models: PathBuf,
+    /// The hub and its cache, as the environment names them.
+    pub(crate) hub: Environment,
 }
 
 impl Console<'_> {
+    /// Where models are.
+    pub(crate) fn places(&self) -> Places<'_> {
+        Places { folder: &self.models, hub: &self.hub }
+    }
+
     /// Whether data may say something with styles: they are kept.
     pub(crate) fn is_styled(&self) -> bool {
         self.color != ColorChoice::Never

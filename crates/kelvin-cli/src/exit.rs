@@ -49,7 +49,7 @@ impl Failure {
         Self::new(Code::Read, message)
     }
 
-    /// The run came to something that it was told not to accept.
+    /// Something broke while running.
     pub(crate) fn failed(message: impl Into<String>) -> Self {
         Self::new(Code::Failed, message)
     }
@@ -115,7 +115,7 @@ fn code_of_cause(cause: &(dyn StdError + 'static)) -> Option<Code> {
     if let Some(error) = cause.downcast_ref::<kelvin_lm::Error>() {
         return Some(match error.kind() {
             ErrorKind::Prompt | ErrorKind::Context | ErrorKind::Parameter => Code::Typed,
-            ErrorKind::Logits => Code::Failed,
+            ErrorKind::Logits | ErrorKind::Write => Code::Failed,
             _ => Code::Read,
         });
     }

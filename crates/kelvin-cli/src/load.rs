@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::ArgMatches;
+use kelvin_lm::defaults::GenerationDefaults;
 use kelvin_lm::dtype::Dtype;
 use kelvin_lm::format::gguf::Gguf;
 use kelvin_lm::kernel::{Activations, EngineOptions, Level};
@@ -14,6 +15,7 @@ use serde_json::{Value, json};
 use crate::args::policy::text;
 use crate::console::Console;
 use crate::exit::Failure;
+use crate::memory;
 use crate::models;
 use crate::settings::Policy;
 use crate::term::number::parameters;
@@ -57,7 +59,8 @@ pub(crate) fn open(matches: &ArgMatches, console: &Console<'_>) -> Result<(Gguf,
 ///
 /// Something read: nothing of that name, or not a model.
 pub(crate) fn open_named(name: &str, console: &Console<'_>) -> Result<(Gguf, Card)> {
-    let path = models::locate(name, &console.models)?;
+    let path = models::locate(name, console.places())?;
+    memory::check_file(&path)?;
     let gguf = Gguf::read(&path)?;
     let name = match path.file_stem() {
         Some(stem) if name.contains(['/', '\\']) => stem.to_string_lossy().into_owned(),
@@ -78,9 +81,15 @@ pub(crate) fn with_policy(
 ) -> Result<(Loaded, Policy)> {
     Policy::resolve(matches, None)?; // what is typed wrong is said before a model is read
     let (gguf, card) = open(matches, console)?;
-    let policy = Policy::resolve(matches, Some(gguf.metadata()))?;
+    let defaults = GenerationDefaults::from_gguf(gguf.metadata());
+    let policy = Policy::resolve(matches, Some(&defaults))?;
     console.warn_all(&policy.warnings)?;
-    Ok((assemble(&gguf, card, engine_options(matches)?)?, policy))
+    memory::check(&gguf, &card, console)?;
+    let loaded = assemble(&gguf, card, engine_options(matches)?)?;
+    if !matches.get_flag("raw") {
+        defaults.check_tokens(loaded.model.config().vocab_size)?;
+    }
+    Ok((loaded.with_ends(&defaults)?, policy))
 }
 
 /// The model and its tokenizer, from its file's bytes.
@@ -117,6 +126,16 @@ pub(crate) fn engine_options(matches: &ArgMatches) -> Result<EngineOptions> {
 }
 
 impl Loaded {
+    /// The same model, whose texts also end where its publisher says.
+    ///
+    /// # Errors
+    ///
+    /// Something read: a token that the vocabulary lacks.
+    pub(crate) fn with_ends(self, defaults: &GenerationDefaults) -> kelvin_lm::Result<Self> {
+        let tokenizer = self.tokenizer.with_ends(defaults.ends(), "the model's eos_token_id")?;
+        Ok(Self { tokenizer, ..self })
+    }
+
     /// The tokens of a prompt, BOS included where the model wants it.
     ///
     /// # Errors

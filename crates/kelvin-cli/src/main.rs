@@ -13,6 +13,7 @@ mod exit;
 mod input;
 mod json;
 mod load;
+mod memory;
 mod models;
 mod playback;
 mod settings;
@@ -27,6 +28,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::ArgMatches;
+use kelvin_lm::hub::Environment;
 
 use crate::console::Console;
 use crate::exit::Code;
@@ -45,6 +47,7 @@ fn main() -> ExitCode {
         width: columns(),
         quiet: false,
         models: models_folder(),
+        hub: Environment::read(|name| std::env::var_os(name)),
     };
     let ended = run(matches, &mut console);
     let ended = ended.and_then(|code| Ok(console.out.flush().map(|()| code)?));

@@ -1,93 +1,177 @@
-//! Where models are, and what they are called for short.
+//! Where models are, and what they are called.
 
-use std::fs::{self, File};
-use std::io::Read as _;
+pub(crate) mod cached;
+pub(crate) mod folder;
+
 use std::path::{Path, PathBuf};
+
+use kelvin_lm::hub::{ALIASES, Access, Cache, Environment, ModelName, alias};
 
 use crate::exit::Failure;
 
-/// The models that `scripts/get-models` brings: their names, their files, what they are.
-pub(crate) const KNOWN: [(&str, &str, &str); 2] = [
-    ("smollm2", "smollm2-135m-instruct-q4_1.gguf", "SmolLM2 135M Instruct: follows instructions"),
-    ("gemma3-270m", "gemma-3-270m-q4_k_m.gguf", "Gemma 3 270M base: continues text"),
-];
+const BRING: &str = "kelvin models pull gpt2 brings a model, scripts/get-models two small ones";
+/// Models named in an error.
+const SHOWN: usize = 8;
 
-const BRING: &str =
-    "scripts/get-models brings smollm2 and gemma3-270m; -m FILE takes any .gguf file";
-
-/// A model file in the folder.
-#[derive(Debug)]
-pub(crate) struct Entry {
-    /// What `-m` takes: a short name, or the file's name without its ending.
-    pub(crate) name: String,
-    /// The file.
-    pub(crate) path: PathBuf,
-    /// Its size in bytes.
-    pub(crate) n_bytes: u64,
-    /// `GGUF 3`; none for a file that only ends like one.
-    pub(crate) format: Option<String>,
+/// Where models are looked for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Places<'a> {
+    /// Kelvin's own folder of GGUF files.
+    pub(crate) folder: &'a Path,
+    /// The hub, and the cache that its tools share.
+    pub(crate) hub: &'a Environment,
 }
 
-/// The model files in a folder, by name; none where there is no such folder.
-pub(crate) fn list(folder: &Path) -> Vec<Entry> {
-    let Ok(files) = fs::read_dir(folder) else { return Vec::new() };
-    let mut entries: Vec<Entry> = files.filter_map(|file| entry(&file.ok()?.path())).collect();
-    entries.sort_by(|a, b| a.name.cmp(&b.name));
-    entries
-}
+impl Places<'_> {
+    /// The hub's cache.
+    pub(crate) fn cache(&self) -> Cache {
+        Cache::new(&self.hub.cache)
+    }
 
-fn entry(path: &Path) -> Option<Entry> {
-    let stem = path.file_stem()?.to_string_lossy().into_owned();
-    let file = path.file_name()?;
-    let is_model = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("gguf"));
-    let n_bytes = path.metadata().ok().filter(|found| found.is_file() && is_model)?.len();
-    let known = KNOWN.iter().find(|(_, known, _)| file == *known);
-    let name = known.map_or(stem, |(name, ..)| (*name).to_owned());
-    Some(Entry { name, path: path.to_owned(), n_bytes, format: format(path) })
-}
-
-/// The format that the file's first bytes announce.
-fn format(path: &Path) -> Option<String> {
-    let mut head = [0; 8];
-    File::open(path).ok()?.read_exact(&mut head).ok()?;
-    let [magic @ .., a, b, c, d] = head;
-    (magic == *b"GGUF").then(|| format!("GGUF {}", u32::from_le_bytes([a, b, c, d])))
-}
-
-/// The file of a model: a path, or the name of a file in the folder.
-///
-/// # Errors
-///
-/// Something read (exit 3): where was looked, and what is there.
-pub(crate) fn locate(model: &str, folder: &Path) -> Result<PathBuf, Failure> {
-    let known = KNOWN.iter().find(|(name, ..)| *name == model).map(|(_, file, _)| *file);
-    let named = known.map_or_else(|| format!("{model}.gguf"), str::to_owned);
-    let candidates = [PathBuf::from(model), folder.join(model), folder.join(named)];
-    let looks_like_path = model.contains(['/', '\\']);
-    let found = candidates.iter().find(|path| path.exists());
-    match found {
-        Some(path) => Ok(path.clone()),
-        None if looks_like_path => Ok(candidates[0].clone()), // the reader says what is wrong
-        None => Err(not_found(model, folder)),
+    /// What `-m` can name here.
+    fn names(&self) -> Vec<String> {
+        let own = folder::list(self.folder).into_iter().map(|entry| entry.name);
+        let cached = cached::list(&self.cache()).into_iter().filter(|entry| entry.is_model);
+        own.chain(cached.map(|entry| entry.name)).collect()
     }
 }
 
-fn not_found(model: &str, folder: &Path) -> Failure {
-    let there: Vec<String> = list(folder).into_iter().map(|entry| entry.name).collect();
-    let there = match (there.is_empty(), folder.is_dir()) {
-        (false, _) => there.join(", "),
-        (true, true) => "nothing: the folder holds no .gguf file".to_owned(),
-        (true, false) => "nothing: there is no such folder".to_owned(),
+/// What a model is read from, a file or a folder: a path, a name in Kelvin's folder, or a name in
+/// the hub's cache, in this order. Nothing is downloaded.
+///
+/// # Errors
+///
+/// Something read (exit 3): where was looked, what is there, and how to get it.
+pub(crate) fn locate(model: &str, places: Places<'_>) -> Result<PathBuf, anyhow::Error> {
+    let path = PathBuf::from(model);
+    if is_model(&path) {
+        return Ok(path);
+    }
+    if let Some(found) = in_folder(model, places.folder) {
+        return Ok(found);
+    }
+    let candidates = cached::candidates(model);
+    if candidates.is_empty() || looks_like_path(model) {
+        return Ok(path); // the reader says what is wrong
+    }
+    let cache = places.cache();
+    for name in &candidates {
+        if let Some(snapshot) = cache.snapshot(name.repo(), name.revision()) {
+            let found = snapshot.model(name.file());
+            return found.map_err(|error| incomplete(error, name).into());
+        }
+    }
+    Err(not_found(model, &candidates, places).into())
+}
+
+/// A file, or a folder with a model in it. Any other folder may just have the name of a model.
+fn is_model(path: &Path) -> bool {
+    path.is_file() || path.join("config.json").is_file()
+}
+
+fn in_folder(model: &str, folder: &Path) -> Option<PathBuf> {
+    let called = folder::list(folder).into_iter().find(|entry| entry.is_called(model));
+    let below = Some(folder.join(model)).filter(|path| !model.is_empty() && is_model(path));
+    called.map(|entry| entry.path).or(below)
+}
+
+/// What nobody would type who means a name.
+fn looks_like_path(model: &str) -> bool {
+    let endings = [".gguf", ".safetensors", ".json"];
+    let lower = model.to_ascii_lowercase();
+    let ends = endings.iter().any(|ending| lower.ends_with(ending));
+    model.starts_with(['.', '/', '~', '\\']) || (ends && !model.contains(':'))
+}
+
+/// The cache has a revision, but not what a model needs of it.
+fn incomplete(error: kelvin_lm::Error, name: &ModelName) -> Failure {
+    Failure::read(format!("{name} is in the hub's cache, but not as a model"))
+        .hint(format!("kelvin models pull {name} brings what is missing"))
+        .caused_by(error)
+}
+
+fn not_found(model: &str, candidates: &[ModelName], places: Places<'_>) -> Failure {
+    let offline = places.hub.offline.as_ref();
+    let offline = offline.map_or_else(String::new, |set| format!(", and {set}"));
+    let looked = [format!("./{model} (nothing there)"), beside(places.folder, model)]
+        .into_iter()
+        .chain(candidates.iter().map(|name| in_cache(name, places)));
+    let rows = [
+        ("looked in", looked.collect::<Vec<_>>().join("\n             ")),
+        ("you have", there(places)),
+        ("try", try_this(model, candidates, places.hub)),
+    ];
+    let rows = rows.map(|(label, text)| format!("\n  {label:<9}  {text}"));
+    let failure =
+        Failure::read(format!("no model {model:?} on this machine{offline}{}", rows.concat()));
+    match nearest(model, places) {
+        Some(near) => failure.hint(format!("did you mean {near}?")),
+        None => failure,
+    }
+}
+
+fn beside(folder: &Path, model: &str) -> String {
+    let why =
+        if folder.is_dir() { format!("no {model}.gguf") } else { "no such folder".to_owned() };
+    format!("{} ({why})", folder.display())
+}
+
+fn in_cache(name: &ModelName, places: Places<'_>) -> String {
+    let cache = places.cache();
+    let folder = cache.repo_folder(name.repo());
+    let why = match cache.repo(name.repo()) {
+        None => "no such folder".to_owned(),
+        Some(repo) => {
+            let known: Vec<String> = repo.refs.iter().map(|(name, _)| name.to_string()).collect();
+            let known =
+                if known.is_empty() { "no revision by name".to_owned() } else { known.join(", ") };
+            format!("no revision {}, but {known}", name.revision())
+        }
     };
-    Failure::read(format!(
-        "no model {model:?}\n  looked in  . and {}\n  found      {there}",
-        folder.display()
-    ))
-    .hint(BRING)
+    format!("{} ({why})", folder.display())
+}
+
+fn there(places: Places<'_>) -> String {
+    let names = places.names();
+    let more = names.len().saturating_sub(SHOWN);
+    match (names.len(), more) {
+        (0, _) => "no model yet".to_owned(),
+        (_, 0) => names.join(", "),
+        _ => format!("{} and {more} more (kelvin models ls)", names[..SHOWN].join(", ")),
+    }
+}
+
+/// The command that brings the model.
+fn try_this(model: &str, candidates: &[ModelName], hub: &Environment) -> String {
+    let is_on_hub = candidates.len() > 1 || model.contains('/');
+    if !is_on_hub {
+        return BRING.to_owned();
+    }
+    let online = hub.offline.as_ref().and_then(|set| set.split('=').next());
+    let online = online.map_or_else(String::new, |name| format!("{name}=0 "));
+    let gated = |name: &ModelName| {
+        let listed = ALIASES.iter().find(|alias| alias.repo == name.repo().as_str());
+        listed.is_some_and(|alias| alias.access == Access::Gated)
+    };
+    let note = match folder::is_known(model) {
+        true => "   (or scripts/get-models)",
+        false if candidates.iter().any(gated) => "   (gated: needs HF_TOKEN)",
+        false => "",
+    };
+    format!("{online}kelvin models pull {model}{note}")
+}
+
+/// The name that was probably meant.
+fn nearest(model: &str, places: Places<'_>) -> Option<String> {
+    let names = places.names();
+    let aliases = ALIASES.iter().flat_map(|alias| [alias.name, alias.repo]);
+    let known = names.iter().map(String::as_str).chain(aliases).filter(|known| *known != model);
+    let is_exact = alias(model).is_some() || ALIASES.iter().any(|alias| alias.repo == model);
+    kelvin::nearest(model, known).filter(|_| !is_exact).map(str::to_owned)
 }
 
 /// What to say where no model is named: none is built in yet.
 pub(crate) fn unnamed() -> Failure {
     Failure::read("no model is named (-m), and none is built in yet")
-        .hint(format!("{BRING}; kelvin next --example paris needs no model"))
+        .hint(format!("{BRING}; -m takes a path too; kelvin next --example paris needs no model"))
 }

@@ -1,7 +1,8 @@
 //! The policy of a run: every value with its origin, and the warnings it deserves.
 //!
-//! A value comes from a flag, else the preset, else the model file, else it stays neutral. An
-//! explicit `off` is a value like any other, so it beats what stands below it.
+//! A value comes from a flag, else the preset, else `generation_config.json`, else `general.sampling.*`
+//! of a GGUF file, else it stays neutral. An explicit `off` is a value like any other, so it beats
+//! what stands below it.
 
 use std::fmt::{self, Write as _};
 
@@ -9,9 +10,9 @@ use anyhow::Result;
 use clap::ArgMatches;
 use kelvin::pipeline::{Pick, Shown};
 use kelvin::preset::{self, Preset};
-use kelvin::stage::{self, Stage, StageInfo};
+use kelvin::stage::{self, Effect, Stage, StageInfo};
 use kelvin::{Error, Pipeline};
-use kelvin_lm::format::gguf::{Metadata, Value};
+use kelvin_lm::defaults::{DefaultSetting, GenerationDefaults, Length, Source};
 
 use crate::args::policy::{flag, text};
 use crate::exit::Failure;
@@ -29,8 +30,8 @@ pub(crate) enum Origin {
     Pipeline,
     /// A named preset.
     Preset(&'static str),
-    /// `general.sampling.*` of the model file.
-    Gguf,
+    /// What the model comes with.
+    Model(Source),
 }
 
 impl fmt::Display for Origin {
@@ -39,15 +40,15 @@ impl fmt::Display for Origin {
             Self::Flag => f.write_str("flag"),
             Self::Pipeline => f.write_str("pipeline"),
             Self::Preset(name) => write!(f, "preset {name}"),
-            Self::Gguf => f.write_str("GGUF (--raw to ignore)"),
+            Self::Model(source) => write!(f, "{source} (--raw to ignore)"),
         }
     }
 }
 
-/// One stage's value (or the pick, where it is greedy) and where it comes from.
+/// One stage's value (or the pick, where it is greedy, or a length) and where it comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Setting {
-    /// The stage's name.
+    /// The stage's name, or that of the flag.
     pub(crate) name: &'static str,
     /// The stage in its text form.
     pub(crate) shown: String,
@@ -61,7 +62,12 @@ impl Setting {
     }
 
     fn greedy(origin: Origin) -> Self {
-        Self { name: "greedy", shown: "greedy".to_owned(), origin }
+        Self::new("greedy", "greedy".to_owned(), origin)
+    }
+
+    /// A setting that is no stage.
+    pub(crate) fn new(name: &'static str, shown: String, origin: Origin) -> Self {
+        Self { name, shown, origin }
     }
 }
 
@@ -74,30 +80,51 @@ pub(crate) struct Policy {
     pub(crate) settings: Vec<Setting>,
     /// What the user should know about them.
     pub(crate) warnings: Vec<String>,
+    /// How long the model wants a text to be.
+    pub(crate) length: Option<(Length, Source)>,
+    /// Strings that the model wants a text to end at.
+    pub(crate) stops: Option<(Vec<String>, Source)>,
 }
 
 impl Policy {
-    /// Merges flags, preset and the model file's defaults.
+    /// Merges flags, preset and the model's own defaults.
     ///
     /// # Errors
     ///
     /// Something typed (exit 2): a value outside its range, an unknown preset or dialect. Something
-    /// read (exit 3): a default of the model file outside its range.
-    pub(crate) fn resolve(matches: &ArgMatches, defaults: Option<&Metadata>) -> Result<Self> {
+    /// read (exit 3): a default of the model outside its range.
+    pub(crate) fn resolve(
+        matches: &ArgMatches,
+        defaults: Option<&GenerationDefaults>,
+    ) -> Result<Self> {
         check_dialect(matches)?;
         let defaults = defaults.filter(|_| !matches.get_flag("raw"));
-        let (stages, pick) = match text(matches, "pipeline") {
-            Some(text) => return Ok(Self::of_pipeline(text.parse()?)),
-            None => (Layers::new(matches, defaults)?.stages()?, matches.get_flag("greedy")),
+        let policy = match text(matches, "pipeline") {
+            Some(text) => Self::of_pipeline(text.parse()?),
+            None => Self::of_layers(&Layers::new(matches, defaults)?)?,
         };
-        let greedy = pick.then(|| Setting::greedy(Origin::Flag));
+        Ok(match defaults {
+            Some(defaults) => policy.with_defaults(defaults),
+            None => policy,
+        })
+    }
+
+    /// A policy put together value by value.
+    fn of_layers(layers: &Layers<'_>) -> Result<Self> {
+        let (stages, greedy) = (layers.stages()?, layers.greedy());
         let settings = stages.iter().map(|(stage, origin)| Setting::of(stage.as_ref(), *origin));
-        let settings = settings.chain(greedy).collect();
+        let settings = settings.chain(greedy.map(Setting::greedy)).collect();
         let stages = stages.into_iter().map(|(stage, _)| stage).collect();
-        let pick = if pick { Pick::Greedy } else { Pick::Draw };
-        let mut policy = Self::new(Pipeline::in_default_order(stages, pick), settings);
-        policy.warnings.extend(defaults.into_iter().flat_map(unused_defaults));
-        Ok(policy)
+        let pick = if greedy.is_some() { Pick::Greedy } else { Pick::Draw };
+        Ok(Self::new(Pipeline::in_default_order(stages, pick), settings))
+    }
+
+    /// The same policy, with what the model says of more than the pipeline.
+    fn with_defaults(mut self, defaults: &GenerationDefaults) -> Self {
+        self.warnings.extend_from_slice(defaults.warnings());
+        self.length = defaults.length();
+        self.stops = defaults.stops().map(|(stops, source)| (stops.to_vec(), source));
+        self
     }
 
     /// A policy given as a whole.
@@ -121,7 +148,7 @@ impl Policy {
             let what = "little of the model's opinion is left above 2";
             warnings.push(format!("temperature {t} is very high: {what}"));
         }
-        Self { pipeline, settings, warnings }
+        Self { pipeline, settings, warnings, length: None, stops: None }
     }
 
     /// Whether nobody asked for anything.
@@ -154,16 +181,36 @@ fn temperatures(pipeline: &Pipeline) -> impl Iterator<Item = f64> {
 struct Layers<'a> {
     matches: &'a ArgMatches,
     preset: Option<&'static Preset>,
-    defaults: Option<&'a Metadata>,
+    defaults: Option<&'a GenerationDefaults>,
 }
 
 impl<'a> Layers<'a> {
-    fn new(matches: &'a ArgMatches, defaults: Option<&'a Metadata>) -> Result<Self, Failure> {
+    fn new(
+        matches: &'a ArgMatches,
+        defaults: Option<&'a GenerationDefaults>,
+    ) -> Result<Self, Failure> {
         let preset = match text(matches, "preset") {
             None => None,
             Some(name) => Some(preset::find(name).ok_or_else(|| unknown_preset(name))?),
         };
         Ok(Self { matches, preset, defaults })
+    }
+
+    /// Who wants the most probable token instead of a draw. A flag does; the model may, unless a preset,
+    /// or a flag for a temperature or a truncation, says that tokens are to be drawn.
+    fn greedy(&self) -> Option<Origin> {
+        if self.matches.get_flag("greedy") {
+            return Some(Origin::Flag);
+        }
+        let (samples, source) = self.defaults?.samples()?;
+        (!samples && !self.asks_to_draw()).then_some(Origin::Model(source))
+    }
+
+    fn asks_to_draw(&self) -> bool {
+        let about_drawing =
+            |info: &&&StageInfo| matches!(info.effect, Effect::Temperature | Effect::Truncation);
+        let mut stages = stage::ALL.iter().filter(about_drawing);
+        self.preset.is_some() || stages.any(|info| text(self.matches, info.name).is_some())
     }
 
     /// The stages that any layer asks for, in the default order.
@@ -173,11 +220,11 @@ impl<'a> Layers<'a> {
 
     fn stage(&self, info: &'static StageInfo) -> Result<Option<(Box<dyn Stage>, Origin)>> {
         let flag_extras = self.extras(info);
-        let Some((mut arguments, origin)) = self.value(info) else {
+        let Some((mut arguments, origin)) = self.value(info)? else {
             return match flag_extras.first() {
                 None => Ok(None),
                 Some(_) if info.params[0].default.is_some() => {
-                    Ok(Some((build(info, &flag_extras.join(", "), Origin::Flag)?, Origin::Flag)))
+                    Ok(Some((build(info, &flag_extras.join(", "))?, Origin::Flag)))
                 }
                 Some(extra) => Err(lonely(info, extra).into()),
             };
@@ -185,7 +232,7 @@ impl<'a> Layers<'a> {
         for extra in flag_extras {
             write!(arguments, ", {extra}")?;
         }
-        Ok(Some((build(info, &arguments, origin)?, origin)))
+        Ok(Some((build(info, &arguments)?, origin)))
     }
 
     /// The further parameters that have flags, as `name=value`.
@@ -197,42 +244,38 @@ impl<'a> Layers<'a> {
     }
 
     /// The stage's own value, from the highest layer that has one.
-    fn value(&self, info: &StageInfo) -> Option<(String, Origin)> {
+    fn value(&self, info: &StageInfo) -> Result<Option<(String, Origin)>> {
         if let Some(text) = text(self.matches, info.name) {
-            return Some((text.to_owned(), Origin::Flag));
+            return Ok(Some((text.to_owned(), Origin::Flag)));
         }
-        if let Some(preset) = self.preset {
-            let value = match info.name {
-                "temperature" => Some(preset.temperature),
-                "top-p" => Some(preset.top_p),
-                _ => None,
-            };
-            if let Some(value) = value {
-                return Some((value.to_string(), Origin::Preset(preset.name)));
-            }
+        if let Some((preset, value)) = self.preset.and_then(|it| Some((it, of_preset(it, info)?))) {
+            return Ok(Some((value.to_string(), Origin::Preset(preset.name))));
         }
-        let defaults = self.defaults?;
-        let (key, _) = GGUF.iter().find(|(_, name)| *name == info.name)?;
-        let value = number(defaults.get(&format!("{SAMPLING}{key}"))?)?;
-        let last = defaults.get("general.sampling.penalty_last_n").and_then(number);
-        let last = last.filter(|_| info.name == "repetition-penalty");
-        Some(match last.as_deref() {
-            Some("0") => ("off".to_owned(), Origin::Gguf),
-            None | Some("-1") => (value, Origin::Gguf),
-            Some(last) => (format!("{value}, last={last}"), Origin::Gguf),
-        })
+        let default = self.defaults.and_then(|defaults| defaults.setting(info.name));
+        default.map(|default| checked(default).map_err(Into::into)).transpose()
     }
 }
 
-fn build(info: &StageInfo, arguments: &str, origin: Origin) -> Result<Box<dyn Stage>> {
-    kelvin::build_stage(info.name, arguments).map_err(|error| match (error, origin) {
-        (error, Origin::Gguf) => Failure::read(format!("the model file's defaults: {error}"))
-            .hint("--raw ignores them")
-            .into(),
-        (Error::Spec { expected, .. }, _) => {
+fn of_preset(preset: &Preset, info: &StageInfo) -> Option<f64> {
+    match info.name {
+        "temperature" => Some(preset.temperature),
+        "top-p" => Some(preset.top_p),
+        _ => None,
+    }
+}
+
+/// A default of the model, in its range.
+fn checked(default: &DefaultSetting) -> kelvin_lm::Result<(String, Origin)> {
+    default.check().map_err(|error| error.hint("--raw ignores the model's own defaults"))?;
+    Ok((default.arguments.clone(), Origin::Model(default.source)))
+}
+
+fn build(info: &StageInfo, arguments: &str) -> Result<Box<dyn Stage>> {
+    kelvin::build_stage(info.name, arguments).map_err(|error| match error {
+        Error::Spec { expected, .. } => {
             Failure::typed(format!("--{}: {expected}", info.name)).into()
         }
-        (error, _) => error.into(),
+        error => error.into(),
     })
 }
 
@@ -244,38 +287,6 @@ fn lonely(info: &StageInfo, extra: &str) -> Failure {
 
 fn unknown_preset(name: &str) -> Failure {
     suggest::unknown("preset", name, preset::ALL.iter().map(|preset| preset.name))
-}
-
-const SAMPLING: &str = "general.sampling.";
-
-/// The keys of a model file's defaults, and the stages they set.
-const GGUF: [(&str, &str); 5] = [
-    ("temp", "temperature"),
-    ("top_k", "top-k"),
-    ("top_p", "top-p"),
-    ("min_p", "min-p"),
-    ("penalty_repeat", "repetition-penalty"),
-];
-
-/// A number as text; an f32 as its shortest decimal, 0.95 and not 0.949999988.
-fn number(value: Value<'_>) -> Option<String> {
-    match value {
-        Value::Int(n) => Some(n.to_string()),
-        Value::F32(x) => Some(x.to_string()),
-        Value::F64(x) => Some(x.to_string()),
-        _ => None,
-    }
-}
-
-/// The model file's defaults that this version cannot honour, by name.
-fn unused_defaults(defaults: &Metadata) -> Vec<String> {
-    let used = |key: &str| key == "penalty_last_n" || GGUF.iter().any(|(known, _)| *known == key);
-    let off = |value| number(value).is_some_and(|text| text.parse() == Ok(0.0));
-    let sampling = defaults.iter().filter_map(|(key, value)| {
-        let name = key.strip_prefix(SAMPLING).filter(|name| !used(name))?;
-        (!off(value)).then(|| format!("the model file's default {SAMPLING}{name} is not applied"))
-    });
-    sampling.collect()
 }
 
 /// `temperature, top-k: flag` for each origin, each value as `told`, and what is said of the rest.

@@ -87,6 +87,11 @@ impl KvCache {
         self.pages.len() * self.layout.page_len() * size_of::<f32>()
     }
 
+    /// Bytes that a cache of a model of this shape takes for each position.
+    pub fn bytes_per_position(config: &Config) -> u64 {
+        (Layout::of(config).page_len() / PAGE * size_of::<f32>()) as u64
+    }
+
     /// A cache with the first `pos` positions, sharing their pages; all of them where `pos` is beyond the end.
     #[must_use]
     pub fn fork_at(&self, pos: usize) -> Self {

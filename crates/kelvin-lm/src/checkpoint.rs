@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
-use crate::Result;
+use crate::defaults::GenerationDefaults;
+use crate::dtype::Dtype;
 use crate::format::Folder;
 use crate::format::gguf::Gguf;
+use crate::{Config, Result};
 
 /// A model on disk, opened and checked: one file, or a folder.
 ///
@@ -34,5 +36,103 @@ impl Checkpoint {
         } else {
             Gguf::read(path).map(Self::Gguf)
         }
+    }
+
+    /// The blueprint of the model; no weights are read.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Config::from_gguf`] and [`Config::from_folder`].
+    pub fn config(&self) -> Result<Config> {
+        match self {
+            Self::Gguf(gguf) => Config::from_gguf(gguf),
+            Self::Folder(folder) => Config::from_folder(folder),
+        }
+    }
+
+    /// What its publisher wants generation to be like.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Folder::generation_config`] and [`GenerationDefaults::from_generation_config`].
+    pub fn generation_defaults(&self) -> Result<GenerationDefaults> {
+        match self {
+            Self::Gguf(gguf) => Ok(GenerationDefaults::from_gguf(gguf.metadata())),
+            Self::Folder(folder) => folder.generation_config()?.map_or_else(
+                || Ok(GenerationDefaults::default()),
+                |bytes| {
+                    let defaults = GenerationDefaults::from_generation_config(&bytes);
+                    defaults.map_err(|error| error.in_file(folder.path()))
+                },
+            ),
+        }
+    }
+
+    /// What the files say of each tensor, in the order of the table of a GGUF file, or of names.
+    pub fn tensors(&self) -> Vec<Stored> {
+        match self {
+            Self::Gguf(gguf) => gguf
+                .tensors()
+                .map(|tensor| Stored {
+                    name: tensor.name().to_owned(),
+                    dtype: Some(tensor.dtype()),
+                    dtype_name: tensor.dtype().to_string(),
+                    shape: tensor.shape().to_vec(),
+                    n_bytes: tensor.bytes().len() as u64,
+                })
+                .collect(),
+            Self::Folder(folder) => folder
+                .shards()
+                .tensors()
+                .map(|tensor| Stored {
+                    name: tensor.name().to_owned(),
+                    dtype: tensor.dtype(),
+                    dtype_name: tensor.dtype_name(),
+                    shape: tensor.shape().to_vec(),
+                    n_bytes: tensor.n_bytes() as u64,
+                })
+                .collect(),
+        }
+    }
+
+    /// The size in bytes of the files that hold tensors.
+    pub fn n_bytes(&self) -> u64 {
+        match self {
+            Self::Gguf(gguf) => gguf.n_bytes(),
+            Self::Folder(folder) => folder.shards().n_bytes(),
+        }
+    }
+
+    /// The layout, for people: `GGUF 3`, `safetensors`, `safetensors in 2 files`.
+    pub fn layout(&self) -> String {
+        match self {
+            Self::Gguf(gguf) => format!("GGUF {}", gguf.version()),
+            Self::Folder(folder) => match folder.shards().files().len() {
+                1 => "safetensors".to_owned(),
+                n => format!("safetensors in {n} files"),
+            },
+        }
+    }
+}
+
+/// A tensor as a checkpoint stores it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// The name in the file.
+    pub name: String,
+    /// The format of its numbers; `None` for one that weights are not read in.
+    pub dtype: Option<Dtype>,
+    /// The format's name in the file: `BF16`, `I64`.
+    pub dtype_name: String,
+    /// The dimensions, outermost first.
+    pub shape: Vec<u64>,
+    /// Its size in bytes.
+    pub n_bytes: u64,
+}
+
+impl Stored {
+    /// How many numbers it holds.
+    pub fn n_numbers(&self) -> u64 {
+        self.shape.iter().product()
     }
 }

@@ -30,6 +30,12 @@ pub enum ErrorKind {
     Parameter,
     /// The operating system refused a read.
     Io,
+    /// The operating system refused a write: a full disk, a folder that is not ours.
+    Write,
+    /// A model, or a part of one, is not where it was looked for.
+    Missing,
+    /// A server could not be reached, refused, or sent something wrong.
+    Network,
 }
 
 /// An error of this crate: kind, sentence, place, way out.

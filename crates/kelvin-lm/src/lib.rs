@@ -6,23 +6,29 @@ mod cache;
 pub mod chat;
 mod checkpoint;
 mod config;
+pub mod defaults;
 pub mod dtype;
 mod error;
 pub mod eval;
 pub mod format;
 pub mod generate;
+pub mod hub;
 pub mod kernel;
+pub mod memory;
 pub mod model;
 pub mod tokenizer;
 
 pub use cache::KvCache;
-pub use checkpoint::Checkpoint;
-pub use config::{Activation, Architecture, Config, Window};
+pub use checkpoint::{Checkpoint, Stored};
+pub use config::{
+    Activation, Architecture, Biases, Config, FeedForward, Llama3Scaling, NormKind, Positions,
+    QueryScale, Rope, RopeScaling, Window,
+};
 pub use error::{Error, ErrorKind};
 pub use generate::Session;
 pub use kelvin::TokenId;
 pub use kernel::{Engine, EngineOptions};
-pub use model::Model;
+pub use model::{Model, ModelOptions, WeightDtype};
 
 /// The result of everything here that can fail.
 pub type Result<T> = std::result::Result<T, Error>;

@@ -7,11 +7,9 @@ const MODEL: &str = "Model";
 /// Model, threads, activations, instruction set.
 pub(crate) fn args() -> [Arg; 4] {
     [
-        Arg::new("model")
-            .short('m')
-            .long("model")
-            .value_name("MODEL")
-            .help("A .gguf file, or the name of a model in the cache folder"),
+        Arg::new("model").short('m').long("model").value_name("MODEL").help(
+            "A file or folder, org/name from the hub's cache, or a name of `kelvin models ls`",
+        ),
         Arg::new("threads")
             .long("threads")
             .value_name("N")

@@ -182,18 +182,57 @@ fn tour() -> Command {
 }
 
 fn models() -> Command {
-    let model = Arg::new("model").value_name("FILE|ALIAS").required(true);
     Command::new("models")
-        .about("List the models on this machine, or look inside one")
+        .about("List the models on this machine, look inside one, bring and remove them")
         .subcommand_required(true)
         .arg_required_else_help(true)
-        .subcommand(Command::new("ls").about("List the models in the cache folder").arg(json()))
+        .subcommand(
+            Command::new("ls")
+                .about("List the models in Kelvin's folder and in the hub's cache")
+                .arg(json()),
+        )
         .subcommand(
             Command::new("inspect")
                 .about("Show a model's architecture, tensors, metadata and memory needs")
-                .arg(model.help("A .gguf file, or the name of a model in the cache folder"))
+                .arg(model("A file or folder, org/name from the hub's cache, or a name of `ls`"))
                 .arg(json()),
         )
+        .subcommand(pull())
+        .subcommand(rm())
+}
+
+fn pull() -> Command {
+    Command::new("pull")
+        .about("Bring a model from the Hugging Face hub into its standard cache")
+        .long_about(
+            "Bring a model from the Hugging Face hub into the cache that all Hugging Face tools share.\n\n\
+             Takes what a model needs (safetensors, tokenizer, configuration; never pickles) and holds \
+             each file to its checksum. What is there is not fetched again, and what an earlier pull \
+             began is continued. stdout is the path that -m would read; progress goes to stderr.",
+        )
+        .arg(
+            model("org/name, org/name@revision, org/name:FILE.gguf, or a short name such as gpt2")
+                .value_name("NAME"),
+        )
+        .arg(
+            Arg::new("dry-run")
+                .long("dry-run")
+                .action(ArgAction::SetTrue)
+                .help("Only say what would be fetched"),
+        )
+        .arg(json())
+}
+
+fn rm() -> Command {
+    Command::new("rm")
+        .about("Remove a model from Kelvin's folder or from the hub's cache")
+        .arg(model("A name of `kelvin models ls`, or org/name").value_name("NAME"))
+        .arg(Arg::new("yes").short('y').long("yes").action(ArgAction::SetTrue).help("Do not ask"))
+        .arg(json())
+}
+
+fn model(help: &'static str) -> Arg {
+    Arg::new("model").value_name("MODEL").required(true).help(help)
 }
 
 fn stages() -> Command {

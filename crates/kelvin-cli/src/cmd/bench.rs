@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::console::Console;
 use crate::exit::Code;
 use crate::load::{self, Loaded};
+use crate::memory;
 use crate::term::number::bytes;
 use crate::term::table::{Align, Table};
 
@@ -24,6 +25,7 @@ const DECODE: usize = 128;
 /// Runs the command.
 pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Code> {
     let (gguf, card) = load::open(matches, console)?;
+    memory::check(&gguf, &card, console)?;
     let loaded = load::assemble(&gguf, card, load::engine_options(matches)?)?;
     drop(gguf); // a copy of all weights
     let mut facts = loaded.facts();

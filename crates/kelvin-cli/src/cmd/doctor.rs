@@ -2,12 +2,13 @@
 
 use anyhow::Result;
 use clap::ArgMatches;
+use kelvin_lm::hub::Cache;
 use kelvin_lm::kernel::{Engine, EngineOptions, Level, Profile};
 use serde_json::{Map, Value, json};
 
 use crate::console::Console;
 use crate::exit::Code;
-use crate::models;
+use crate::models::folder;
 use crate::term::number::bytes;
 use crate::term::paragraph;
 
@@ -48,7 +49,7 @@ fn findings(console: &Console<'_>) -> Result<Vec<Finding>> {
     };
     let levels: Vec<&str> = Level::available().map(Level::name).collect();
     let folder = console.models.display().to_string();
-    let entries = models::list(&console.models);
+    let entries = folder::list(&console.models);
     let found = entries.iter().map(|entry| format!("{} ({})", entry.name, bytes(entry.n_bytes)));
     let found = match found.collect::<Vec<_>>().join(", ") {
         none if none.is_empty() => "none; scripts/get-models brings two".to_owned(),
@@ -69,7 +70,20 @@ fn findings(console: &Console<'_>) -> Result<Vec<Finding>> {
         Finding::new("profile", profile, why),
         Finding::new("threads", engine.threads().to_string(), format!("one for each core; {same}")),
         Finding::new("models", found, format!("in {folder}")),
+        hub(console),
     ])
+}
+
+/// What the hub's cache holds, and whether the hub may be asked.
+fn hub(console: &Console<'_>) -> Finding {
+    let cached = Cache::new(&console.hub.cache).repos();
+    let ids: Vec<&str> = cached.iter().map(|repo| repo.id.as_str()).collect();
+    let found = if ids.is_empty() { "none cached".to_owned() } else { ids.join(", ") };
+    let reach = match &console.hub.offline {
+        Some(offline) => format!("offline: {offline}"),
+        None => format!("kelvin models pull asks {}", console.hub.endpoint),
+    };
+    Finding::new("hub", found, format!("in {}; {reach}", console.hub.cache.display()))
 }
 
 /// The instruction sets that the kernels ask for, as far as the processor has them.

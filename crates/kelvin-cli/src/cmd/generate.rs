@@ -3,6 +3,7 @@
 use anyhow::Result;
 use clap::ArgMatches;
 use kelvin::{Sampler, Seed, TokenId};
+use kelvin_lm::defaults::Length;
 use kelvin_lm::generate::{Batch, Context, Detok, Request};
 use kelvin_lm::tokenizer::{ShowSpecial, SpecialTokens};
 use serde_json::json;
@@ -13,7 +14,7 @@ use crate::console::Console;
 use crate::exit::Code;
 use crate::load::{self, Loaded};
 use crate::playback::{self, InOrder, JsonLines, Opening, Totals, View, Watched, play};
-use crate::settings::{self, Policy, UNTOUCHED};
+use crate::settings::{self, Origin, Policy, Setting, UNTOUCHED};
 use crate::term::number::{count, counted};
 
 /// Tokens drawn where nobody says how many.
@@ -26,7 +27,7 @@ pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Cod
         console.hint(UNTOUCHED)?;
     }
     let randomness = Randomness::from_matches(matches);
-    let job = Job::from_matches(matches, &loaded, randomness)?;
+    let job = Job::from_matches(matches, &loaded, &policy, randomness)?;
     let mut batch = job.batch(&loaded, &policy)?;
     introduce(&job, &loaded, &policy, randomness, console)?;
     playback::listen_for_interrupts()?;
@@ -47,7 +48,10 @@ struct Job {
     history: Vec<TokenId>,
     n_samples: u32,
     detok: Detok,
-    max_new_tokens: usize,
+    /// As the flags have it, or the model.
+    length: Length,
+    /// What is set besides the pipeline, and by whom.
+    settings: Vec<Setting>,
     /// How much of a sequence the model sees.
     context: Context,
     special: ShowSpecial,
@@ -65,7 +69,12 @@ struct Prompt {
 }
 
 impl Job {
-    fn from_matches(matches: &ArgMatches, loaded: &Loaded, randomness: Randomness) -> Result<Self> {
+    fn from_matches(
+        matches: &ArgMatches,
+        loaded: &Loaded,
+        policy: &Policy,
+        randomness: Randomness,
+    ) -> Result<Self> {
         let history = policy::history(matches);
         let special = load::special_tokens(matches);
         let texts = matches.get_many::<String>("prompt").expect("a prompt is required");
@@ -77,15 +86,18 @@ impl Job {
             context::check(prompt.ids.len() + history.len(), asked, context)
                 .map_err(|failure| failure.or(context::SHIFT))?;
         }
-        let stops = matches.get_many::<String>("stop").map(|stops| stops.cloned().collect());
+        let mut settings = Vec::new();
+        let length = length(asked, policy, &mut settings);
+        let stops = stops(matches, policy, &mut settings);
         let show = matches.get_flag("show-special");
         let shown = matches.get_one::<u32>("show").map_or(0, |&n| n as usize);
         Ok(Self {
             prompts,
             history,
             n_samples: matches.get_one("n").copied().unwrap_or(1),
-            detok: Detok::new(stops.unwrap_or_default())?,
-            max_new_tokens: asked.unwrap_or(MAX_NEW_TOKENS),
+            detok: Detok::new(stops)?,
+            length,
+            settings,
             context,
             special: if show { ShowSpecial::Show } else { ShowSpecial::Hide },
             echo: matches.get_flag("echo"),
@@ -110,10 +122,21 @@ impl Job {
                     .map(|choice| Watched::new(sampler.fork(choice), depth))
                     .collect(),
                 detok: self.detok.clone(),
-                max_new_tokens: self.max_new_tokens,
+                max_new_tokens: self.max_new_tokens(prompt),
             })?;
         }
         Ok(batch)
+    }
+
+    /// The tokens that may follow a prompt.
+    fn max_new_tokens(&self, prompt: &Prompt) -> usize {
+        let n_prompt = prompt.ids.len() + self.history.len();
+        self.length.max_new_tokens(n_prompt).unwrap_or(MAX_NEW_TOKENS)
+    }
+
+    /// Everything that is set, and by whom.
+    fn settings(&self, policy: &Policy) -> Vec<Setting> {
+        policy.settings.iter().chain(&self.settings).cloned().collect()
     }
 
     fn openings(&self, loaded: &Loaded, policy: &Policy) -> Vec<Opening> {
@@ -123,7 +146,8 @@ impl Job {
     }
 
     fn opening(&self, at: usize, choice: u32, loaded: &Loaded, policy: &Policy) -> Opening {
-        let Prompt { text, ids, seed } = &self.prompts[at];
+        let prompt = &self.prompts[at];
+        let Prompt { text, ids, seed } = prompt;
         let echo =
             if self.echo { loaded.tokenizer.text_bytes(ids, self.special) } else { Vec::new() };
         Opening {
@@ -138,10 +162,10 @@ impl Job {
                 "model": loaded.json(),
                 "dialect": "native",
                 "pipeline": policy.pipeline.to_string(),
-                "settings": crate::json::settings(&policy.settings),
+                "settings": crate::json::settings(&self.settings(policy)),
                 "seed": seed.seed,
                 "stream": seed.stream,
-                "max_new_tokens": self.max_new_tokens,
+                "max_new_tokens": self.max_new_tokens(prompt),
                 "context": crate::json::context(self.context),
                 "history": self.history,
                 "text": text,
@@ -158,6 +182,34 @@ impl Job {
         let sample = place("sample", choice as usize, self.n_samples as usize);
         prompt.into_iter().chain(sample).collect::<Vec<_>>().join(" · ")
     }
+}
+
+/// The length that was typed, else the model's, else the built-in one.
+fn length(asked: Option<usize>, policy: &Policy, settings: &mut Vec<Setting>) -> Length {
+    match (asked, policy.length) {
+        (Some(asked), _) => Length::MaxNewTokens(asked),
+        (None, Some((length, source))) => {
+            let (name, n) = match length {
+                Length::MaxNewTokens(n) => ("max-new-tokens", n),
+                Length::MaxLength(n) => ("max-length", n),
+            };
+            settings.push(Setting::new(name, format!("{name}({n})"), Origin::Model(source)));
+            length
+        }
+        (None, None) => Length::MaxNewTokens(MAX_NEW_TOKENS),
+    }
+}
+
+/// The stop strings that were typed, else the model's.
+fn stops(matches: &ArgMatches, policy: &Policy, settings: &mut Vec<Setting>) -> Vec<String> {
+    if let Some(stops) = matches.get_many("stop") {
+        return stops.cloned().collect();
+    }
+    let Some((stops, source)) = policy.stops.clone() else { return Vec::new() };
+    let shown: Vec<String> = stops.iter().map(|stop| format!("{stop:?}")).collect();
+    let shown = format!("stop({})", shown.join(", "));
+    settings.push(Setting::new("stop", shown, Origin::Model(source)));
+    stops
 }
 
 impl Prompt {
@@ -188,7 +240,8 @@ fn introduce(
     facts.extend(context::shown(job.context, loaded));
     facts.push(format!("seed {}", randomness.shown()));
     console.talk(&facts.join(" · "))?;
-    let settings = settings::origins(&policy.settings, |setting| &setting.shown);
+    let settings = job.settings(policy);
+    let settings = settings::origins(&settings, |setting| &setting.shown);
     Ok(console.talk(&settings.join(" · "))?)
 }
 

@@ -1,4 +1,8 @@
-//! `kelvin models`: what there is, and what is inside.
+//! `kelvin models`: what there is, what is inside, and how it comes and goes.
+
+mod ls;
+mod pull;
+mod rm;
 
 use std::io::{self, Write};
 
@@ -7,12 +11,13 @@ use clap::ArgMatches;
 use kelvin_lm::Config;
 use kelvin_lm::dtype::Dtype;
 use kelvin_lm::format::gguf::Gguf;
+use kelvin_lm::memory::{Fit, MemoryNeed};
 use serde_json::{Map, Value, json};
 
 use crate::console::Console;
 use crate::exit::Code;
 use crate::load::{self, Card, n_elements};
-use crate::models::{self, Entry};
+use crate::memory;
 use crate::term::number::{bytes, count, parameters};
 use crate::term::table::{Align, Table};
 use crate::term::{text, theme};
@@ -23,43 +28,12 @@ const LABEL: usize = 14;
 /// Runs the command.
 pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Code> {
     match matches.subcommand().expect("a subcommand is required") {
-        ("ls", matches) => ls(matches, console)?,
+        ("ls", matches) => ls::run(matches, console)?,
+        ("pull", matches) => pull::run(matches, console)?,
+        ("rm", matches) => rm::run(matches, console)?,
         (_, matches) => inspect(matches, console)?,
     }
     Ok(Code::Done)
-}
-
-fn ls(matches: &ArgMatches, console: &mut Console<'_>) -> Result<()> {
-    let entries = models::list(&console.models);
-    if matches.get_flag("json") {
-        let object = |entry: &Entry| {
-            json!({
-                "name": entry.name,
-                "path": entry.path.to_string_lossy(),
-                "bytes": entry.n_bytes,
-                "format": entry.format,
-            })
-        };
-        return Ok(console.json(&entries.iter().map(object).collect())?);
-    }
-    let folder = console.models.display().to_string();
-    if entries.is_empty() {
-        console.talk(&format!("no .gguf file in {folder}; scripts/get-models brings two"))?;
-        return Ok(());
-    }
-    let mut table = Table::new(&[
-        ("model", Align::Left),
-        ("size", Align::Right),
-        ("format", Align::Left),
-        ("file", Align::Left),
-    ]);
-    for Entry { name, path, n_bytes, format } in entries {
-        let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let format = format.unwrap_or_else(|| "not a model".to_owned());
-        table.row([name, bytes(n_bytes), format, file]);
-    }
-    table.write(console.out)?;
-    Ok(console.talk(&format!("\nin {folder}; kelvin models inspect NAME looks inside"))?)
 }
 
 fn inspect(matches: &ArgMatches, console: &mut Console<'_>) -> Result<()> {
@@ -79,7 +53,7 @@ fn inspect(matches: &ArgMatches, console: &mut Console<'_>) -> Result<()> {
     let n_params = format!("{} ({n_params})", parameters(card.n_params));
     let facts = [("format", format), ("parameters", n_params)];
     let architecture = match &config {
-        Ok(config) => architecture(config, &types),
+        Ok(config) => architecture(config, &memory::need(&gguf, config)),
         Err(error) => vec![("runs here", format!("no: {error}"))],
     };
     for (name, value) in facts.into_iter().chain(architecture) {
@@ -120,36 +94,44 @@ fn types(gguf: &Gguf) -> Vec<Held> {
     types
 }
 
-fn architecture(config: &Config, types: &[Held]) -> Vec<(&'static str, String)> {
+fn architecture(config: &Config, need: &MemoryNeed) -> Vec<(&'static str, String)> {
     let Config { n_layers, d_model, n_heads, n_kv_heads, head_dim, d_ff, .. } = config;
     let heads = format!("{n_heads} heads of {head_dim}, {n_kv_heads} for keys and values");
-    let window = config.window.map_or_else(String::new, |window| {
-        format!(", a window of {} in all layers but every {}th", count(window.size), window.every)
+    let window = config.window.as_ref().map_or_else(String::new, |window| {
+        let n_sliding = window.slides.iter().filter(|slides| **slides).count();
+        format!(", a window of {} in {n_sliding} of them", count(window.size))
     });
     let head = if config.tied_head { "tied to the embedding" } else { "of its own" };
-    let weights: u64 = types.iter().map(|held| held.n_bytes).sum();
-    let (per_position, full) = cache_bytes(config);
-    let memory = format!(
-        "{} of weights, {} for each token, {} for a full context",
-        bytes(weights),
-        bytes(per_position),
-        bytes(full)
-    );
     vec![
         ("architecture", config.architecture.name().to_owned()),
-        ("layers", format!("{n_layers}, {d_model} wide, {d_ff} inside the feed-forward block")),
-        ("attention", format!("{heads}{window}")),
+        (
+            "layers",
+            format!("{n_layers}, {d_model} wide, {d_ff} inside the feed-forward block{window}"),
+        ),
+        ("attention", heads),
         ("vocabulary", format!("{} tokens, output head {head}", count(config.vocab_size))),
         ("context", format!("{} tokens", count(config.max_seq))),
-        ("memory", memory),
+        ("memory", memory(need, config)),
     ]
 }
 
-/// Bytes of keys and values: of one position, and of a full context.
-fn cache_bytes(config: &Config) -> (u64, u64) {
-    let numbers = 2 * config.n_layers * config.d_kv();
-    let per_position = (numbers * size_of::<f32>()) as u64;
-    (per_position, per_position * config.max_seq as u64)
+/// What the model takes, and what this machine has.
+fn memory(need: &MemoryNeed, config: &Config) -> String {
+    let full = config.max_seq as u64;
+    let parts = format!(
+        "{} of weights, {} for 1 000 tokens, {} for a full context, {} to work in",
+        bytes(need.weights),
+        bytes(need.cache_per_position * 1000),
+        bytes(need.cache_per_position * full),
+        bytes(need.scratch + need.scratch_per_position * full)
+    );
+    let Some(room) = memory::room() else { return parts };
+    let verdict = match room.fit(need.weights, need.at(full)) {
+        Fit::Fits => "a full context fits",
+        Fit::Tight => "a full context does not fit",
+        Fit::Never => "the weights do not fit",
+    };
+    format!("{parts}; {} free of {}: {verdict}", bytes(room.available), bytes(room.total))
 }
 
 fn tensors(types: &[Held], out: &mut dyn Write) -> io::Result<()> {
@@ -185,7 +167,8 @@ fn object(gguf: &Gguf, card: &Card, config: Option<&Config>, types: &[Held]) -> 
         })
     };
     let config = config.map(|config| {
-        let (per_position, full) = cache_bytes(config);
+        let need = memory::need(gguf, config);
+        let full = config.max_seq as u64;
         json!({
             "architecture": config.architecture.name(),
             "n_layers": config.n_layers,
@@ -197,8 +180,10 @@ fn object(gguf: &Gguf, card: &Card, config: Option<&Config>, types: &[Held]) -> 
             "vocab_size": config.vocab_size,
             "max_seq": config.max_seq,
             "tied_head": config.tied_head,
-            "cache_bytes_per_token": per_position,
-            "cache_bytes_full": full,
+            "cache_bytes_per_token": need.cache_per_position,
+            "cache_bytes_full": need.cache_per_position * full,
+            "weight_bytes": need.weights,
+            "scratch_bytes_full": need.scratch + need.scratch_per_position * full,
         })
     });
     let pairs = gguf.metadata().iter();

@@ -13,6 +13,7 @@ use crate::args::randomness::Randomness;
 use crate::console::Console;
 use crate::exit::Code;
 use crate::load::{self, Loaded};
+use crate::memory;
 use crate::playback::{self, InOrder, JsonLines, Opening, View, Watched, play};
 use crate::term::number::counted;
 
@@ -32,6 +33,7 @@ const EXPERIMENTS: [(&str, &str); 6] = [
 /// Runs the command.
 pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Code> {
     let (gguf, card) = load::open(matches, console)?;
+    memory::check(&gguf, &card, console)?;
     let loaded = load::assemble(&gguf, card, load::engine_options(matches)?)?;
     drop(gguf); // a copy of all weights
     let prompt = text(matches, "prompt").expect("the prompt has a default");

@@ -329,7 +329,7 @@ fn the_models_defaults_apply_below_flags_and_presets_and_not_under_raw() {
         "repetition-penalty(1.1, last=64, scope=all) | temperature(0.8) | top-k(30) | top-p(0.95)";
     assert_eq!(own["pipeline"], pipeline);
     assert_eq!(own["settings"][1]["origin"], "GGUF (--raw to ignore)");
-    let warning = "warning: the model file's default general.sampling.mirostat is not applied\n";
+    let warning = "warning: GGUF: general.sampling.mirostat is not applied\n";
     assert!(talk.starts_with(warning), "{talk}");
     assert!(!talk.contains("xtc"), "an off default needs no word: {talk}");
     let (mixed, _) = header("--preset balanced --top-k off");
@@ -347,8 +347,8 @@ fn a_default_outside_its_range_is_something_read() {
     let folder = Tiny { sampling: vec![("general.sampling.top_p", 1.5)], ..Tiny::default() }
         .write("bad-default");
     let refused = kelvin(&folder, "generate -m tiny abc");
-    let expected = "error: the model file's defaults: top-p: p = 1.5 is outside 0 < p ≤ 1 (use 1 to keep \
-                    every token)\n\nhint: --raw ignores them\n";
+    let expected = "error: GGUF: general.sampling.top_p = 1.5 is outside 0 < p ≤ 1 (use 1 to keep every \
+                    token)\n\nhint: --raw ignores the model's own defaults\n";
     assert_eq!((refused.code, refused.stderr.as_str()), (3, expected));
     assert_eq!(kelvin(&folder, "generate -m tiny abc --raw --max-new-tokens 1").code, 0);
 }

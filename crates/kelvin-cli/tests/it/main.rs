@@ -4,6 +4,7 @@ mod binary;
 mod color;
 mod contract;
 mod generate;
+mod hub;
 mod real;
 mod reference;
 mod score;

@@ -35,7 +35,6 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    #[cfg_attr(not(test), expect(dead_code, reason = "for config.json and its kin, next"))]
     /// For a file of settings: a megabyte, a hundred times what they take.
     pub(crate) const SETTINGS: Self = Self { bytes: 1 << 20, keys: 1 << 14, items: 1 << 14 };
     /// For `tokenizer_config.json`, which may list every special token of a vocabulary: Gemma 3's has

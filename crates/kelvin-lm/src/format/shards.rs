@@ -175,7 +175,8 @@ fn check_name(name: &str) -> Result<()> {
 }
 
 /// The file of a plain name, which really lies in the folder, links followed, or in the `blobs` of
-/// the cached repository that the folder is a snapshot of.
+/// the cached repository that the folder is a snapshot of, or in those that all repositories of
+/// that cache share.
 fn inside(folder: &Path, name: &str) -> Result<PathBuf> {
     let path = folder.join(name);
     let unreadable = |cause: std::io::Error| {
@@ -192,8 +193,10 @@ fn inside(folder: &Path, name: &str) -> Result<PathBuf> {
         fs::canonicalize(if folder.as_os_str().is_empty() { Path::new(".") } else { folder });
     let home = home.map_err(unreadable)?;
     let snapshot = home.parent().filter(|parent| parent.ends_with("snapshots"));
-    let blobs = snapshot.and_then(Path::parent).map(|repository| repository.join("blobs"));
-    if real.starts_with(&home) || blobs.is_some_and(|blobs| real.starts_with(blobs)) {
+    let repository = snapshot.and_then(Path::parent);
+    let blobs = [repository, repository.and_then(Path::parent)].into_iter().flatten();
+    let in_blobs = |owner: &Path| real.starts_with(owner.join("blobs"));
+    if real.starts_with(&home) || blobs.into_iter().any(in_blobs) {
         return Ok(path);
     }
     let detail = "links to a file outside the model's folder";

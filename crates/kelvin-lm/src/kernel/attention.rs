@@ -8,6 +8,7 @@
 
 use std::ops::Range;
 
+use super::activation::Softcap;
 use super::simd::{Kernel, LANES, Simd};
 use super::{Engine, math, part};
 use crate::cache::{KvCache, PAGE};
@@ -18,6 +19,11 @@ const TILE: usize = 4;
 const WORTH_A_THREAD: usize = 1 << 16;
 /// Pieces per thread where a pass holds many positions, whose work differs.
 const PIECES: usize = 4;
+
+/// Most numbers of scores that attention holds for each position it looks back on.
+pub(crate) const fn scores_per_position(threads: usize) -> usize {
+    PIECES * threads * TILE
+}
 
 /// The positions `first..end` of a cache, which one query sees; not empty.
 #[derive(Debug, Clone, Copy)]
@@ -48,6 +54,8 @@ pub(crate) struct Attention<'a, F> {
     pub(crate) head_dim: usize,
     /// `[queries, n_heads, head_dim]`, already scaled.
     pub(crate) queries: &'a [f32],
+    /// Scores s become c · tanh(s / c).
+    pub(crate) softcap: Option<f32>,
     /// What the query of that index sees.
     pub(crate) sight: F,
 }
@@ -121,14 +129,14 @@ impl<'s, F: Fn(usize) -> Sight<'s> + Sync> Kernel for Run<'_, '_, F> {
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let Attention { layer, n_heads, group, head_dim, .. } = *self.attention;
+        let Attention { layer, n_heads, group, head_dim, softcap, .. } = *self.attention;
         let Piece { heads, mut out, scores, .. } = self.piece;
         let mut head = heads.start;
         while head < heads.end {
             let in_group = group - head % n_heads % group;
             let count = in_group.min(heads.end - head).min(TILE);
             let sight = (self.attention.sight)(head / n_heads);
-            let view = View { sight, layer, kv_head: head % n_heads / group, head_dim };
+            let view = View { sight, layer, kv_head: head % n_heads / group, head_dim, softcap };
             let queries = &self.attention.queries[head * head_dim..][..count * head_dim];
             let (mixed, rest) = out.split_at_mut(count * head_dim);
             match count {
@@ -149,6 +157,7 @@ struct View<'a> {
     layer: usize,
     kv_head: usize,
     head_dim: usize,
+    softcap: Option<f32>,
 }
 
 impl View<'_> {
@@ -164,6 +173,9 @@ impl View<'_> {
         let span = self.sight.span();
         let scores = &mut scores[..H * span];
         self.score::<S, H, V>(simd, queries, scores);
+        if let Some(cap) = self.softcap {
+            Softcap { cap, x: scores }.run(simd);
+        }
         let start = self.sight.pages().start * PAGE;
         let visible = self.sight.first - start..self.sight.end - start;
         let mut sums = [0.0; H];

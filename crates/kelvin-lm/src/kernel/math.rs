@@ -59,6 +59,70 @@ pub(crate) fn gelu_tanh<S: Simd>(simd: S, x: S::F32) -> S::F32 {
     simd.div(x, simd.add(one, exp(simd, exponent)))
 }
 
+/// The coefficients of p in [`gelu_erf`], the highest power first.
+const GELU_TAIL: [f32; 10] = [
+    -0.202_083_37,
+    0.878_602_3,
+    -1.361_097_8,
+    0.878_356_15,
+    -0.342_245_5,
+    0.099_342_04,
+    0.231_724_53,
+    0.428_120_3,
+    1.001_451_7,
+    -2.305_317_6,
+];
+
+/// GELU itself, x · Φ(x): max(x, 0) − |x| · Φ(−|x|), so that nothing cancels.
+///
+/// Φ(−u) = s · e^(p(s) − u² / 2) with s = 1 / (1 + u / 4), the form that Numerical Recipes has for the
+/// error function; p interpolates at the Chebyshev nodes for u ≤ 14.5, relative error 4.3e-8.
+#[inline(always)]
+pub(crate) fn gelu_erf<S: Simd>(simd: S, x: S::F32) -> S::F32 {
+    // beyond 20 the tail is 0; the constant stands first, so that NaN passes
+    let magnitude = simd.max(simd.neg(x), x);
+    let u = simd.min(simd.splat(20.0), magnitude);
+    let one = simd.splat(1.0);
+    let s = simd.div(one, simd.mul_add(u, simd.splat(0.25), one));
+    let mut poly = simd.splat(GELU_TAIL[0]);
+    for c in &GELU_TAIL[1..] {
+        poly = simd.mul_add(poly, s, simd.splat(*c));
+    }
+    let half_square = simd.mul(simd.mul(u, u), simd.splat(-0.5));
+    let tail = simd.mul(s, exp(simd, simd.add(half_square, poly)));
+    simd.sub(relu(simd, x), simd.mul(u, tail))
+}
+
+/// max(x, 0); NaN stays NaN.
+#[inline(always)]
+pub(crate) fn relu<S: Simd>(simd: S, x: S::F32) -> S::F32 {
+    simd.max(simd.splat(0.0), x)
+}
+
+/// tanh x, within 2 ulp.
+///
+/// Below 0.625 by the polynomial of Cephes' `tanhf` (S. Moshier), above as 1 − 2 / (e^2x + 1).
+#[inline(always)]
+pub(crate) fn tanh<S: Simd>(simd: S, x: S::F32) -> S::F32 {
+    let square = simd.mul(x, x);
+    let mut poly = simd.splat(-5.704_988_7e-3);
+    for c in [2.063_908_8e-2, -5.373_971_5e-2, 0.133_314_42, -0.333_332_8] {
+        poly = simd.mul_add(poly, square, simd.splat(c));
+    }
+    let near = simd.mul_add(simd.mul(poly, square), x, x);
+    let sign = simd.splat_i32(i32::MIN);
+    let magnitude = simd.with_bits(simd.and(simd.to_bits(x), simd.splat_i32(i32::MAX)));
+    let one = simd.splat(1.0);
+    let grown = simd.add(exp(simd, simd.add(magnitude, magnitude)), one);
+    let far = simd.sub(one, simd.div(simd.splat(2.0), grown));
+    let far = simd.or(simd.to_bits(far), simd.and(simd.to_bits(x), sign));
+    // all ones where |x| < 0.625
+    let below = simd.shr(simd.to_bits(simd.sub(magnitude, simd.splat(0.625))), 31);
+    let below = simd.sub_i32(simd.splat_i32(0), below);
+    let above = simd.sub_i32(simd.splat_i32(-1), below);
+    simd.with_bits(simd.or(simd.and(below, simd.to_bits(near)), simd.and(above, far)))
+}
+
 /// (sin x, cos x) for the angles of rotary positions: error below 1e-15 for |x| ≤ 2^20.
 ///
 /// x = n · π/2 + r with |r| ≤ π/4, π/2 in two parts of which the first has 33 bits, so that n times

@@ -7,6 +7,8 @@
 //! sixteen outputs, and no sum ever crosses lanes. Weights keep the bits they have in the file:
 //! decoding is limited by memory.
 
+mod cast;
+mod encode;
 pub(super) mod layout;
 mod repack;
 
@@ -95,6 +97,14 @@ impl Matrix {
             .zip(bytes.par_chunks(TILE * row_bytes))
             .for_each(|(tile, rows)| repack::tile(dtype, rows.chunks_exact(row_bytes), tile));
         Ok(Self { dtype, rows, cols, lines })
+    }
+
+    /// Bytes that a matrix of this type and shape takes in memory; `u64::MAX` for more.
+    pub fn bytes_for(dtype: Dtype, rows: u64, cols: u64) -> u64 {
+        let layout = Layout::of(dtype);
+        let lines = cols.div_ceil(BLOCK as u64).div_ceil(layout.blocks() as u64);
+        let bytes = (layout.record_lines() * size_of::<Line>()) as u64;
+        rows.div_ceil(TILE as u64).saturating_mul(lines).saturating_mul(bytes)
     }
 
     /// Outputs of a product.

@@ -1,11 +1,12 @@
-//! Root-mean-square norm. Zhang and Sennrich, arXiv 1910.07467.
+//! Norms: rows brought to one size.
+//!
+//! Sums over a row are taken in sixteen lanes, number i in lane i mod 16, and folded by one tree.
 
 use super::part;
 use super::simd::{Kernel, LANES, Simd};
 
-/// x · weight / √(mean x² + eps), for each row of `weight.len()` numbers.
-///
-/// The squares are added in sixteen lanes, number i in lane i mod 16.
+/// x · weight / √(mean x² + eps), for each row of `weight.len()` numbers. Zhang and Sennrich,
+/// arXiv 1910.07467.
 #[derive(Debug)]
 pub(crate) struct RmsNorm<'a> {
     /// `[width]`, the + 1 of Gemma included.
@@ -28,22 +29,71 @@ impl Kernel for RmsNorm<'_> {
 
 #[inline(always)]
 fn norm_row<S: Simd>(simd: S, row: &mut [f32], weight: &[f32], eps: f32) {
-    let mut squares = simd.splat(0.0);
-    for x in row.chunks(LANES) {
-        let x = part::load(simd, x);
-        squares = simd.mul_add(x, x, squares);
-    }
-    let mean = simd.sum(squares) / row.len() as f32;
-    let scale = simd.splat(1.0 / (mean + eps).sqrt());
+    let scale = simd.splat(1.0 / (mean_square(simd, row) + eps).sqrt());
     for (x, weight) in row.chunks_mut(LANES).zip(weight.chunks(LANES)) {
         let scaled = simd.mul(part::load(simd, x), scale);
         part::store(simd, simd.mul(scaled, part::load(simd, weight)), x);
     }
 }
 
+#[inline(always)]
+fn mean_square<S: Simd>(simd: S, row: &[f32]) -> f32 {
+    let mut squares = simd.splat(0.0);
+    for x in row.chunks(LANES) {
+        let x = part::load(simd, x);
+        squares = simd.mul_add(x, x, squares);
+    }
+    simd.sum(squares) / row.len() as f32
+}
+
+/// (x − mean) · weight / √(mean (x − mean)² + eps) + bias, for each row of `weight.len()` numbers. Ba,
+/// Kiros and Hinton, arXiv 1607.06450.
+#[derive(Debug)]
+pub(crate) struct LayerNorm<'a> {
+    /// `[width]`
+    pub(crate) weight: &'a [f32],
+    /// `[width]`
+    pub(crate) bias: &'a [f32],
+    pub(crate) eps: f32,
+    /// `[rows, width]`
+    pub(crate) rows: &'a mut [f32],
+}
+
+impl Kernel for LayerNorm<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        for row in self.rows.chunks_exact_mut(self.weight.len()) {
+            centre(simd, row);
+            // what a last, partial vector lacks is read as zero, here and after centring
+            let scale = simd.splat(1.0 / (mean_square(simd, row) + self.eps).sqrt());
+            let learned = self.weight.chunks(LANES).zip(self.bias.chunks(LANES));
+            for (x, (weight, bias)) in row.chunks_mut(LANES).zip(learned) {
+                let scaled = simd.mul(part::load(simd, x), scale);
+                let (weight, bias) = (part::load(simd, weight), part::load(simd, bias));
+                part::store(simd, simd.mul_add(scaled, weight, bias), x);
+            }
+        }
+    }
+}
+
+/// Takes the mean of a row from each of its numbers.
+#[inline(always)]
+fn centre<S: Simd>(simd: S, row: &mut [f32]) {
+    let mut sum = simd.splat(0.0);
+    for x in row.chunks(LANES) {
+        sum = simd.add(sum, part::load(simd, x));
+    }
+    let mean = simd.splat(simd.sum(sum) / row.len() as f32);
+    for x in row.chunks_mut(LANES) {
+        part::store(simd, simd.sub(part::load(simd, x), mean), x);
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::RmsNorm;
+    use super::{LayerNorm, RmsNorm};
     use crate::kernel::simd::{Level, Profile};
 
     fn normed(level: Level, rows: &[f32], weight: &[f32]) -> Vec<f32> {
@@ -59,6 +109,56 @@ mod tests {
         let expected = [3.0 / rms, -8.0 / rms, 0.0, 2.0 * 2.0_f32.sqrt()];
         for (found, expected) in out.iter().zip(expected) {
             assert!((found - expected).abs() < 1e-5, "{found} is not {expected}");
+        }
+    }
+
+    fn layer_normed(level: Level, rows: &[f32], weight: &[f32], bias: &[f32]) -> Vec<f32> {
+        let mut out = rows.to_vec();
+        level.dispatch(Profile::Fast, LayerNorm { weight, bias, eps: 1e-5, rows: &mut out });
+        out
+    }
+
+    #[test]
+    fn each_row_has_mean_zero_and_variance_one_before_its_weights() {
+        let rows = [1.0, 2.0, 6.0, 1e3, 1e3 + 3.0, 1e3 - 3.0];
+        let out = layer_normed(Level::Scalar, &rows, &[1.0, 2.0, 3.0], &[0.0, 0.5, -0.5]);
+        let (first, second) = ((14.0_f32 / 3.0).sqrt(), 6.0_f32.sqrt());
+        let expected = [
+            -2.0 / first,
+            -2.0 / first + 0.5,
+            9.0 / first - 0.5,
+            0.0,
+            6.0 / second + 0.5,
+            -9.0 / second - 0.5,
+        ];
+        for (found, expected) in out.iter().zip(expected) {
+            assert!((found - expected).abs() < 1e-5, "{found} is not {expected}");
+        }
+    }
+
+    #[test]
+    fn layer_norms_have_the_same_bits_on_every_level_and_the_width_they_have() {
+        for width in [1, 2, 15, 16, 17, 48, 100] {
+            let rows: Vec<f32> = (0..3 * width).map(|i| (i * i % 17) as f32 + 70.7).collect();
+            let weight: Vec<f32> = (0..width).map(|i| 0.5 + i as f32 / 8.0).collect();
+            let bias: Vec<f32> = (0..width).map(|i| i as f32 / 3.0 - 1.0).collect();
+            let scalar = layer_normed(Level::Scalar, &rows, &weight, &bias);
+            for level in Level::available() {
+                let found = layer_normed(level, &rows, &weight, &bias);
+                assert_eq!(found, scalar, "{level}, width {width}");
+            }
+            // the plain definition, in f64
+            for (row, found) in rows.chunks(width).zip(scalar.chunks(width)) {
+                let n = width as f64;
+                let mean = row.iter().copied().map(f64::from).sum::<f64>() / n;
+                let square = |x: &f32| (f64::from(*x) - mean).powi(2);
+                let scale = 1.0 / (row.iter().map(square).sum::<f64>() / n + 1e-5).sqrt();
+                for (i, found) in found.iter().enumerate() {
+                    let centred = (f64::from(row[i]) - mean) * scale;
+                    let expected = centred * f64::from(weight[i]) + f64::from(bias[i]);
+                    assert!((f64::from(*found) - expected).abs() < 3e-4, "width {width}: {i}");
+                }
+            }
         }
     }
 

@@ -37,6 +37,17 @@ pub struct Prepared {
 }
 
 impl Prepared {
+    /// Bytes that preparing one number takes, at most: itself, its share of a block, and the room
+    /// that a growing buffer leaves.
+    pub(crate) const BYTES_PER_NUMBER: usize =
+        2 * (size_of::<f32>() + size_of::<QuantBlock>() / BLOCK + 1);
+
+    /// Bytes held.
+    pub(crate) fn n_bytes(&self) -> usize {
+        let blocks = self.blocks.capacity() * size_of::<QuantBlock>();
+        self.floats.capacity() * size_of::<f32>() + blocks
+    }
+
     /// Rows that were prepared.
     pub fn rows(&self) -> usize {
         self.rows

@@ -2,8 +2,9 @@
 
 use super::simd::{Kernel, LANES, Simd};
 use super::{math, part};
+use crate::config::Rope;
 
-/// How far each pair of a head turns per position: base^(−2i/`head_dim`), in f64.
+/// How far each pair of a head turns per position, in radians, in f64.
 ///
 /// Angles are formed in f64 and only their sine and cosine are rounded to f32, so that far
 /// positions are as exact as near ones.
@@ -11,9 +12,8 @@ use super::{math, part};
 pub(crate) struct Frequencies(Vec<f64>);
 
 impl Frequencies {
-    pub(crate) fn new(base: f32, head_dim: usize) -> Self {
-        let step = -2.0 * kelvin::math::ln(f64::from(base)) / head_dim as f64;
-        Self((0..head_dim / 2).map(|i| kelvin::math::exp(step * i as f64)).collect())
+    pub(crate) fn new(rope: &Rope, head_dim: usize) -> Self {
+        Self(rope.frequencies(head_dim))
     }
 
     /// Cosines, then sines, of one position: appended to `table`.
@@ -67,12 +67,13 @@ impl Kernel for Rotate<'_> {
 #[cfg(test)]
 mod tests {
     use super::{Frequencies, Rotate};
+    use crate::config::Rope;
     use crate::kernel::simd::{Level, Profile};
 
     #[test]
     fn the_first_pair_turns_by_the_position_itself_and_the_last_hardly() {
         let mut table = Vec::new();
-        Frequencies::new(10_000.0, 4).append(3, &mut table);
+        Frequencies::new(&Rope::new(10_000.0), 4).append(3, &mut table);
         let [cos, slow_cos, sin, slow_sin] = table[..] else { panic!("{table:?}") };
         assert!((cos + 0.989_992_5).abs() < 1e-6 && (sin - 0.141_12).abs() < 1e-6);
         assert!((slow_cos - 0.999_55).abs() < 1e-6 && (slow_sin - 0.029_995_5).abs() < 1e-6);

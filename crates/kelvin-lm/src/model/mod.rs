@@ -1,20 +1,29 @@
 //! One decoder for every architecture: weights, forward pass, and what a file calls them.
 
+mod arrange;
+mod folder;
 mod gguf;
+mod options;
+mod reader;
+mod role;
 mod transformer;
 mod weights;
 
+use std::fmt;
 use std::path::Path;
 
 use self::transformer::{Decoder, Turns};
 use self::weights::Weights;
 use crate::cache::{KvCache, Layout};
 use crate::config::Config;
+use crate::dtype::Dtype;
+use crate::format::Folder;
 use crate::format::gguf::Gguf;
+use crate::kernel::Engine;
 use crate::kernel::rope::Frequencies;
-use crate::kernel::{Engine, EngineOptions};
-use crate::{Error, ErrorKind, Result, TokenId};
+use crate::{Checkpoint, Error, ErrorKind, Result, TokenId};
 
+pub use self::options::{ModelOptions, WeightDtype};
 pub use self::transformer::{Row, Scratch, Wanted};
 
 /// A language model: tokens in, logits out. Immutable, `Sync`, shared by every sequence.
@@ -30,37 +39,64 @@ pub use self::transformer::{Row, Scratch, Wanted};
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug)]
 pub struct Model {
     config: Config,
     engine: Engine,
     weights: Weights,
-    turns: Turns<Frequencies>,
+    turns: Turns<Option<Frequencies>>,
 }
 
 impl Model {
-    /// Reads a GGUF file, repacks its weights for this machine and lets go of the file's bytes.
+    /// Opens the model at `path`, a GGUF file or a folder in Hugging Face layout, and reads it.
     ///
     /// # Errors
-    /// Those of [`Gguf::read`] and of [`Model::from_gguf`], with the path.
-    pub fn load(path: impl AsRef<Path>, options: EngineOptions) -> Result<Self> {
+    /// Those of [`Checkpoint::open`] and of [`Model::open`], with the path.
+    pub fn load(path: impl AsRef<Path>, options: impl Into<ModelOptions>) -> Result<Self> {
         let path = path.as_ref();
-        let gguf = Gguf::read(path)?;
-        Self::from_gguf(&gguf, options).map_err(|error| error.in_file(path))
+        let found = Checkpoint::open(path).and_then(|found| Self::open(&found, options));
+        found.map_err(|error| if error.path().is_some() { error } else { error.in_file(path) })
     }
 
-    /// The model in a GGUF file; nothing of the file is kept.
+    /// The model in a checkpoint, its weights repacked for this machine; nothing of the file is kept.
     ///
     /// # Errors
     /// [`ErrorKind::Unsupported`] for an architecture, setting or tensor that this version does not
-    /// know; [`ErrorKind::Shape`] for a tensor that is missing or does not fit;
-    /// [`ErrorKind::Format`] for a missing hyper-parameter; [`ErrorKind::Parameter`] for options.
-    pub fn from_gguf(gguf: &Gguf, options: EngineOptions) -> Result<Self> {
-        let config = gguf::config(gguf)?;
-        let engine = Engine::new(options)?;
-        let weights = engine.install(|| gguf::weights(gguf, &config))?;
+    /// know, or numbers that the format asked for cannot hold; [`ErrorKind::Shape`] for a tensor
+    /// that is missing or does not fit; [`ErrorKind::Format`] for a missing hyper-parameter;
+    /// [`ErrorKind::Parameter`] for options; [`ErrorKind::Io`] where a file cannot be read.
+    pub fn open(checkpoint: &Checkpoint, options: impl Into<ModelOptions>) -> Result<Self> {
+        match checkpoint {
+            Checkpoint::Gguf(gguf) => Self::from_gguf(gguf, options),
+            Checkpoint::Folder(folder) => Self::from_folder(folder, options),
+        }
+    }
+
+    /// The model in a GGUF file.
+    ///
+    /// # Errors
+    /// Those of [`Model::open`].
+    pub fn from_gguf(gguf: &Gguf, options: impl Into<ModelOptions>) -> Result<Self> {
+        let ModelOptions { engine, dtype } = options.into();
+        let (config, engine) = (gguf::config(gguf)?, Engine::new(engine)?);
+        let weights = engine.install(|| gguf::weights(gguf, &config, dtype))?;
+        Ok(Self::new(config, engine, weights))
+    }
+
+    /// The model in a folder in Hugging Face layout. Tensors are read one at a time, so that memory
+    /// is never much more than the weights take.
+    ///
+    /// # Errors
+    /// Those of [`Model::open`].
+    pub fn from_folder(folder: &Folder, options: impl Into<ModelOptions>) -> Result<Self> {
+        let ModelOptions { engine, dtype } = options.into();
+        let (config, engine) = (Config::from_folder(folder)?, Engine::new(engine)?);
+        let weights = engine.install(|| folder::weights(folder, &config, dtype))?;
+        Ok(Self::new(config, engine, weights))
+    }
+
+    fn new(config: Config, engine: Engine, weights: Weights) -> Self {
         let turns = Turns::new(&config);
-        Ok(Self { config, engine, weights, turns })
+        Self { config, engine, weights, turns }
     }
 
     /// The blueprint.
@@ -71,6 +107,12 @@ impl Model {
     /// Threads, instruction set and numerics profile that run.
     pub fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// How many numbers of matrices are held in each format, those in use, in the order of
+    /// [`Dtype::ALL`]; a head that is the embedding counts once.
+    pub fn dtypes(&self) -> Vec<(Dtype, usize)> {
+        self.weights.dtypes()
     }
 
     /// Bytes of weights that one step reads, whatever the number of sequences in it: the layers
@@ -128,5 +170,12 @@ impl Model {
         };
         let detail = format!("token id {token} is outside 0 to {}", vocab_size - 1);
         Err(Error::new(ErrorKind::Prompt, detail).hint("take ids from this model's own tokenizer"))
+    }
+}
+
+impl fmt::Debug for Model {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Model");
+        shown.field("config", &self.config).field("engine", &self.engine).finish_non_exhaustive()
     }
 }

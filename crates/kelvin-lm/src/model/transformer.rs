@@ -2,13 +2,13 @@
 
 use rayon::prelude::*;
 
-use super::weights::{Layer, Weights};
+use super::weights::{Layer, Linear, Norm, Weights};
 use crate::TokenId;
 use crate::cache::KvCache;
-use crate::config::Config;
-use crate::kernel::activation::Gated;
-use crate::kernel::attention::{Attention, Sight};
-use crate::kernel::norm::RmsNorm;
+use crate::config::{Config, Positions};
+use crate::kernel::activation::{Gated, Plain, Softcap};
+use crate::kernel::attention::{self, Attention, Sight};
+use crate::kernel::norm::{LayerNorm, RmsNorm};
 use crate::kernel::rope::{Frequencies, Rotate};
 use crate::kernel::{Engine, Prepared};
 
@@ -92,12 +92,13 @@ pub(super) struct Turns<T> {
     sliding: T,
 }
 
-impl Turns<Frequencies> {
+impl Turns<Option<Frequencies>> {
     pub(super) fn new(config: &Config) -> Self {
-        let sliding = config.window.map_or(config.rope_base, |window| window.rope_base);
+        let Positions::Rotary(global) = &config.positions else { return Self::default() };
+        let frequencies = |rope| Frequencies::new(rope, config.head_dim);
         Self {
-            global: Frequencies::new(config.rope_base, config.head_dim),
-            sliding: Frequencies::new(sliding, config.head_dim),
+            global: Some(frequencies(global)),
+            sliding: config.window.as_ref().map(|window| frequencies(&window.rope)),
         }
     }
 }
@@ -138,6 +139,33 @@ impl Scratch {
         }
     }
 
+    /// Bytes held.
+    pub fn n_bytes(&self) -> usize {
+        let turns = [&self.turns.global, &self.turns.sliding];
+        let streams = [&self.stream, &self.block, &self.query, &self.key, &self.value];
+        let rest = [&self.mixed, &self.gate, &self.up, &self.scores, &self.logits];
+        let floats = turns.into_iter().chain(streams).chain(rest).map(Vec::capacity).sum::<usize>();
+        let slots = self.slots.capacity() * size_of::<Slot>();
+        floats * size_of::<f32>() + slots + self.prepared.n_bytes()
+    }
+
+    /// Bytes that a model of this shape needs for one sequence, at most; besides those that grow
+    /// with its length.
+    pub fn bytes_for(config: &Config) -> u64 {
+        let Config { d_model, d_ff, head_dim, vocab_size, .. } = *config;
+        let widths = d_model + config.d_query() + config.d_kv() + d_ff + head_dim;
+        let widest = d_model.max(config.d_query()).max(d_ff);
+        let slot = 2 * widths * size_of::<f32>() + size_of::<Slot>();
+        let prepared = widest * Prepared::BYTES_PER_NUMBER;
+        (CHUNK * (slot + prepared) + vocab_size * size_of::<f32>()) as u64
+    }
+
+    /// Bytes for each position that a pass on so many threads looks back on, at most.
+    pub fn bytes_per_position(threads: usize) -> u64 {
+        // twice: the room that a growing buffer leaves
+        2 * (attention::scores_per_position(threads) * size_of::<f32>()) as u64
+    }
+
     /// Room for as many positions as there are slots.
     fn fit(&mut self, config: &Config) {
         let n = self.slots.len();
@@ -158,7 +186,7 @@ pub(super) struct Decoder<'a> {
     pub(super) engine: &'a Engine,
     pub(super) config: &'a Config,
     pub(super) weights: &'a Weights,
-    pub(super) turns: &'a Turns<Frequencies>,
+    pub(super) turns: &'a Turns<Option<Frequencies>>,
 }
 
 impl Decoder<'_> {
@@ -194,18 +222,23 @@ impl Decoder<'_> {
 
     /// The tokens' embeddings, and how far each position turns.
     fn embed(&self, scratch: &mut Scratch) {
-        let scale = self.config.embedding_scale;
+        let (scale, width) = (self.config.embedding_scale, self.config.d_model);
         scratch.turns.global.clear();
         scratch.turns.sliding.clear();
-        let rows = scratch.stream.chunks_exact_mut(self.config.d_model);
+        let rows = scratch.stream.chunks_exact_mut(width);
         for (slot, row) in scratch.slots.iter().zip(rows) {
             self.weights.embedding.row(slot.token as usize, row);
-            for x in row {
+            for x in &mut *row {
                 *x *= scale;
             }
-            self.turns.global.append(slot.pos, &mut scratch.turns.global);
-            if self.config.window.is_some() {
-                self.turns.sliding.append(slot.pos, &mut scratch.turns.sliding);
+            if let Some(positions) = &self.weights.positions {
+                add(row, &positions[slot.pos * width..][..width]);
+            }
+            if let Some(global) = &self.turns.global {
+                global.append(slot.pos, &mut scratch.turns.global);
+            }
+            if let Some(sliding) = &self.turns.sliding {
+                sliding.append(slot.pos, &mut scratch.turns.sliding);
             }
         }
     }
@@ -213,21 +246,15 @@ impl Decoder<'_> {
     /// stream += attention(norm(stream))
     fn attend(&self, rows: &mut [Row<'_>], scratch: &mut Scratch, index: usize, layer: &Layer) {
         self.norm_stream(scratch, &layer.attn_norm);
-        let inputs = [&layer.query, &layer.key, &layer.value];
-        self.engine.prepare(&scratch.block, self.config.d_model, &inputs, &mut scratch.prepared);
-        let outputs = &mut [&mut scratch.query[..], &mut scratch.key[..], &mut scratch.value[..]];
-        self.engine.product(&inputs, &scratch.prepared, outputs);
+        let outputs = [&mut scratch.query, &mut scratch.key, &mut scratch.value];
+        let linears = [&layer.query, &layer.key, &layer.value];
+        self.apply(linears, &scratch.block, &mut scratch.prepared, outputs);
         self.place(scratch, index, layer);
         self.remember(rows, scratch, index);
         self.look_back(rows, scratch, index);
-        self.engine.prepare(
-            &scratch.mixed,
-            self.config.d_query(),
-            &[&layer.output],
-            &mut scratch.prepared,
-        );
-        self.engine.product(&[&layer.output], &scratch.prepared, &mut [&mut scratch.block[..]]);
-        self.join_stream(scratch, layer.post_attn_norm.as_deref());
+        let outputs = [&mut scratch.block];
+        self.apply([&layer.output], &scratch.mixed, &mut scratch.prepared, outputs);
+        self.join_stream(scratch, layer.post_attn_norm.as_ref());
     }
 
     /// Norms of heads, rotation, and the scale of the queries.
@@ -240,6 +267,7 @@ impl Decoder<'_> {
             Some(_) => &scratch.turns.sliding,
             None => &scratch.turns.global,
         };
+        // no turns where positions are learned
         let queries = scratch.query.chunks_exact_mut(self.config.d_query());
         let keys = scratch.key.chunks_exact_mut(self.config.d_kv());
         let turns = turns.chunks_exact(self.config.head_dim);
@@ -247,7 +275,7 @@ impl Decoder<'_> {
             self.engine.dispatch(Rotate { table, heads: query });
             self.engine.dispatch(Rotate { table, heads: key });
         }
-        let scale = self.config.query_scale;
+        let scale = self.config.query_scale.of_layer(index);
         for x in &mut scratch.query {
             *x *= scale;
         }
@@ -272,6 +300,7 @@ impl Decoder<'_> {
             group: self.config.group(),
             head_dim: self.config.head_dim,
             queries: &scratch.query,
+            softcap: self.config.attn_softcap,
             sight: |query: usize| {
                 let Slot { row, pos, .. } = slots[query];
                 let end = pos + 1;
@@ -281,22 +310,46 @@ impl Decoder<'_> {
         attention.run(self.engine, &mut scratch.mixed, &mut scratch.scores);
     }
 
-    /// stream += down(activation(gate(norm(stream))) · up(norm(stream)))
+    /// stream += down(activation(gate(norm(stream))) · up(norm(stream))), or without the gate
+    /// down(activation(up(norm(stream))))
     fn feed_forward(&self, scratch: &mut Scratch, layer: &Layer) {
         self.norm_stream(scratch, &layer.ffn_norm);
-        let inputs = [&layer.gate, &layer.up];
-        self.engine.prepare(&scratch.block, self.config.d_model, &inputs, &mut scratch.prepared);
-        let outputs = &mut [&mut scratch.gate[..], &mut scratch.up[..]];
-        self.engine.product(&inputs, &scratch.prepared, outputs);
         let activation = self.config.activation;
-        scratch
-            .gate
-            .par_chunks_mut(PIECE)
-            .zip(scratch.up.par_chunks(PIECE))
-            .for_each(|(gate, up)| self.engine.dispatch(Gated { activation, gate, up }));
-        self.engine.prepare(&scratch.gate, self.config.d_ff, &[&layer.down], &mut scratch.prepared);
-        self.engine.product(&[&layer.down], &scratch.prepared, &mut [&mut scratch.block[..]]);
-        self.join_stream(scratch, layer.post_ffn_norm.as_deref());
+        let inner = if let Some(gate) = &layer.gate {
+            let outputs = [&mut scratch.gate, &mut scratch.up];
+            self.apply([gate, &layer.up], &scratch.block, &mut scratch.prepared, outputs);
+            let pieces = scratch.gate.par_chunks_mut(PIECE).zip(scratch.up.par_chunks(PIECE));
+            pieces.for_each(|(gate, up)| self.engine.dispatch(Gated { activation, gate, up }));
+            &scratch.gate
+        } else {
+            let outputs = [&mut scratch.up];
+            self.apply([&layer.up], &scratch.block, &mut scratch.prepared, outputs);
+            let pieces = scratch.up.par_chunks_mut(PIECE);
+            pieces.for_each(|x| self.engine.dispatch(Plain { activation, x }));
+            &scratch.up
+        };
+        self.apply([&layer.down], inner, &mut scratch.prepared, [&mut scratch.block]);
+        self.join_stream(scratch, layer.post_ffn_norm.as_ref());
+    }
+
+    /// Each output = weight · x + bias.
+    fn apply<const N: usize>(
+        &self,
+        linears: [&Linear; N],
+        x: &[f32],
+        prepared: &mut Prepared,
+        outputs: [&mut Vec<f32>; N],
+    ) {
+        let weights = linears.map(|linear| &linear.weight);
+        self.engine.prepare(x, weights[0].cols(), &weights, prepared);
+        let mut outputs = outputs.map(Vec::as_mut_slice);
+        self.engine.product(&weights, prepared, &mut outputs);
+        for (linear, output) in linears.into_iter().zip(outputs) {
+            if let Some(bias) = &linear.bias {
+                let rows = output.par_chunks_exact_mut(bias.len());
+                rows.with_min_len(PIECE.div_ceil(bias.len())).for_each(|row| add(row, bias));
+            }
+        }
     }
 
     /// Logits of the slots that want them.
@@ -317,30 +370,45 @@ impl Decoder<'_> {
         let start = scratch.logits.len();
         let more = scratch.block.len() / width * self.config.vocab_size;
         scratch.logits.resize(start + more, 0.0);
-        self.engine.product(&[head], &scratch.prepared, &mut [&mut scratch.logits[start..]]);
+        let logits = &mut scratch.logits[start..];
+        self.engine.product(&[head], &scratch.prepared, &mut [&mut *logits]);
+        if let Some(cap) = self.config.logit_softcap {
+            let pieces = logits.par_chunks_mut(PIECE);
+            pieces.for_each(|x| self.engine.dispatch(Softcap { cap, x }));
+        }
     }
 
     /// block = norm(stream)
-    fn norm_stream(&self, scratch: &mut Scratch, weight: &[f32]) {
+    fn norm_stream(&self, scratch: &mut Scratch, norm: &Norm) {
         scratch.block.copy_from_slice(&scratch.stream);
-        self.norm(weight, &mut scratch.block);
+        self.norm(norm, &mut scratch.block);
     }
 
     /// stream += block, after a norm of its own where the architecture has one.
-    fn join_stream(&self, scratch: &mut Scratch, norm: Option<&[f32]>) {
-        if let Some(weight) = norm {
-            self.norm(weight, &mut scratch.block);
+    fn join_stream(&self, scratch: &mut Scratch, norm: Option<&Norm>) {
+        if let Some(norm) = norm {
+            self.norm(norm, &mut scratch.block);
         }
-        for (x, y) in scratch.stream.iter_mut().zip(&scratch.block) {
-            *x += y;
-        }
+        add(&mut scratch.stream, &scratch.block);
     }
 
-    fn norm(&self, weight: &[f32], rows: &mut [f32]) {
+    fn norm(&self, norm: &Norm, rows: &mut [f32]) {
         let eps = self.config.norm_eps;
+        let (Norm::Rms { weight } | Norm::Layer { weight, .. }) = norm;
         let whole_rows = (PIECE / weight.len()).max(1) * weight.len();
-        rows.par_chunks_mut(whole_rows)
-            .for_each(|rows| self.engine.dispatch(RmsNorm { weight, eps, rows }));
+        rows.par_chunks_mut(whole_rows).for_each(|rows| match norm {
+            Norm::Rms { weight } => self.engine.dispatch(RmsNorm { weight, eps, rows }),
+            Norm::Layer { weight, bias } => {
+                self.engine.dispatch(LayerNorm { weight, bias, eps, rows });
+            }
+        });
+    }
+}
+
+/// x += y, number by number.
+fn add(x: &mut [f32], y: &[f32]) {
+    for (x, y) in x.iter_mut().zip(y) {
+        *x += y;
     }
 }
 

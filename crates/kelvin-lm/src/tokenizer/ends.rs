@@ -44,13 +44,18 @@ pub(super) fn ends(vocabulary: &Vocabulary) -> Vec<End> {
         (vocabulary.eot, "the file's end of turn"),
         (vocabulary.eom, "the file's end of message"),
     ];
-    let mut ends: Vec<End> =
-        named.into_iter().filter_map(|(token, why)| Some(End { token: token?, why })).collect();
-    for (token, piece) in vocabulary.of_kind(TokenKind::Control) {
-        let spelling = SPELLINGS.iter().find(|(spelling, _)| *spelling == piece);
-        ends.extend(spelling.map(|&(_, why)| End { token, why }));
-    }
-    ends.sort_by_key(|end| end.token); // stable: the file's own reason comes first
+    let named = named.into_iter().filter_map(|(token, why)| Some(End { token: token?, why }));
+    let spelled = vocabulary.of_kind(TokenKind::Control).filter_map(|(token, piece)| {
+        let (_, why) = SPELLINGS.iter().find(|(spelling, _)| *spelling == piece)?;
+        Some(End { token, why })
+    });
+    joined(named.chain(spelled))
+}
+
+/// Ends by id, each once, with the first reason given.
+pub(super) fn joined(ends: impl Iterator<Item = End>) -> Vec<End> {
+    let mut ends: Vec<End> = ends.collect();
+    ends.sort_by_key(|end| end.token); // stable
     ends.dedup_by_key(|end| end.token);
     ends
 }

@@ -146,6 +146,23 @@ impl Tokenizer {
         Ok(Self { vocabulary, merger, bytes, starts, defined, specials, ends })
     }
 
+    /// The same tokenizer, with more tokens that end a generation.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Tokenizer`] for a token outside the vocabulary.
+    pub fn with_ends(mut self, tokens: &[TokenId], why: &'static str) -> Result<Self> {
+        let vocab_size = self.vocab_size();
+        if let Some(token) = tokens.iter().find(|&&token| token as usize >= vocab_size) {
+            let detail = format!("{why} has token {token}, outside 0 to {}", vocab_size - 1);
+            return Err(Error::new(ErrorKind::Tokenizer, detail));
+        }
+        let known = std::mem::take(&mut self.ends);
+        self.ends =
+            ends::joined(known.into_iter().chain(tokens.iter().map(|&token| End { token, why })));
+        Ok(self)
+    }
+
     /// The tokens of `text` alone: no BOS, no EOS.
     ///
     /// Time is near-linear in the text: one pass per length of whole token, then n log n per word.

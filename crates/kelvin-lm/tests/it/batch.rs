@@ -231,6 +231,28 @@ fn every_way_to_end() {
     assert_eq!(outside, outcome(&[2], "\u{4E02}", Err(ErrorKind::Parameter)));
 }
 
+/// Tokens that end a text are the tokenizer's own and those that the model's publisher names.
+#[test]
+fn ends_may_be_added_to_a_tokenizer() {
+    let (model, plain) = (model(), tokenizer());
+    let tokenizer = tokenizer().with_ends(&[5, 1, 5], "a file").expect("in the vocabulary");
+    let ends: Vec<(u32, &str)> = tokenizer.ends().iter().map(|end| (end.token, end.why)).collect();
+    assert_eq!(ends, [(1, "the file's end of sequence"), (5, "a file")]);
+    let ids = |tokenizer: &Tokenizer| {
+        let mut batch = Batch::new(&model, tokenizer);
+        batch.join(request(&[7], vec![Script(vec![4, 5, 6, 1])], 9)).expect("it fits");
+        run(&mut batch).remove(&0).expect("one sequence")
+    };
+    let ended = ids(&tokenizer);
+    assert_eq!(
+        (ended.ids, ended.text.as_str(), ended.end),
+        (vec![4, 5], "\u{4E04}", Some(Ok(Finish::Eos)))
+    );
+    assert_eq!(ids(&plain).ids, [4, 5, 6, 1]);
+    let error = plain.with_ends(&[90], "a file").expect_err("90 tokens");
+    assert_eq!(error.to_string(), "a file has token 90, outside 0 to 89");
+}
+
 #[test]
 fn an_interrupt_keeps_what_there_is() {
     let (model, tokenizer, prompts) = (model(), tokenizer(), prompts());

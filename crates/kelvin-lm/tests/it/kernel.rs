@@ -356,3 +356,62 @@ fn memory_has_a_speed() {
     let rate = bandwidth_probe(&engine);
     assert!(rate.is_finite() && rate > 0.0);
 }
+
+/// All rows of a matrix.
+fn rows_of(matrix: &Matrix) -> Vec<Vec<f32>> {
+    let row = |index: usize| {
+        let mut out = vec![0.0; matrix.cols()];
+        matrix.row(index, &mut out);
+        out
+    };
+    (0..matrix.rows()).map(row).collect()
+}
+
+#[test]
+fn every_format_is_cast_to_f32_exactly_whatever_the_shape() {
+    let mut numbers = Numbers(11);
+    for golden in goldens() {
+        let block = golden.dtype.block_len();
+        for (rows, cols) in [(1, 1), (15, 2), (16, 1), (17, 3), (40, 4)] {
+            let (matrix, values) = random_matrix(&golden, rows, cols * block, &mut numbers);
+            let cast = matrix.cast(Dtype::F32).expect("f32 holds every number");
+            assert_eq!(cast.dtype(), Dtype::F32);
+            assert_eq!(rows_of(&cast).concat(), values, "{} {rows} x {cols}", golden.dtype);
+        }
+    }
+}
+
+#[test]
+fn casting_rounds_each_number_once_and_is_settled_by_it() {
+    let golden = goldens().into_iter().find(|it| it.dtype == Dtype::Q6K).expect("in the file");
+    let (matrix, values) = random_matrix(&golden, 33, 512, &mut Numbers(12));
+    for (dtype, bits) in [(Dtype::F16, 11), (Dtype::BF16, 8), (Dtype::Q8_0, 7)] {
+        let cast = matrix.clone().cast(dtype).expect("numbers of ordinary size");
+        let found = rows_of(&cast).concat();
+        for (block, expected) in found.chunks(32).zip(values.chunks(32)) {
+            let largest = expected.iter().fold(0.0_f32, |most, x| most.max(x.abs()));
+            for (found, expected) in block.iter().zip(expected) {
+                let scale = if dtype == Dtype::Q8_0 { 1.01 * largest } else { expected.abs() };
+                let error = (found - expected).abs();
+                let subnormal = if dtype == Dtype::F16 { 2_f32.powi(-25) } else { 0.0 };
+                assert!(error <= scale * 2_f32.powi(-bits) + subnormal, "{dtype}: {expected}");
+            }
+        }
+        let again = cast.cast(Dtype::F32).expect("exact").cast(dtype).expect("exact");
+        assert_eq!(rows_of(&again).concat(), found, "{dtype}");
+    }
+    let error = matrix.cast(Dtype::Q4_0).expect_err("refused");
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+}
+
+#[test]
+fn numbers_that_a_format_cannot_hold_are_refused_wherever_they_are() {
+    for at in [0, 100, 4095] {
+        let mut numbers = vec![1.0_f32; 4096];
+        numbers[at] = 1e6;
+        let bytes: Vec<u8> = numbers.iter().flat_map(|x| x.to_le_bytes()).collect();
+        let matrix = Matrix::new(Dtype::F32, 64, 64, &bytes).expect("sound");
+        let error = matrix.cast(Dtype::F16).expect_err("beyond 65504");
+        assert_eq!(error.to_string(), "1000000 is beyond the largest number of F16, 65504");
+    }
+}

@@ -1,7 +1,7 @@
 //! Files whose metadata and tensors contradict the architecture are refused by name and place.
 
 use kelvin_lm::format::gguf::Gguf;
-use kelvin_lm::{EngineOptions, Error, ErrorKind, Model, Result, Session};
+use kelvin_lm::{EngineOptions, Error, ErrorKind, Model, Positions, Result, RopeScaling, Session};
 
 use crate::gguf::writer::{File, Piece, pair, piece, string_pair, tensor, u32_pair};
 use crate::tiny::{self, Stored, Tiny};
@@ -82,22 +82,49 @@ fn numbers_that_would_spoil_every_logit_are_refused() {
     refused(&with("attention.layer_norm_rms_epsilon", -1.0), ErrorKind::Shape, &["norm_eps = -1"]);
 }
 
+/// The small Gemma with one more pair.
+fn gemma_with(new: Piece) -> File {
+    let mut file = gemma();
+    file.pairs.push(new);
+    file
+}
+
+fn number_pair(key: &str, x: f32) -> Piece {
+    pair(key, 6, piece().number(&x.to_le_bytes()))
+}
+
 #[test]
 fn settings_that_change_the_result_are_not_ignored() {
-    let with = |new: Piece| {
-        let mut file = gemma();
-        file.pairs.push(new);
-        file
-    };
-    let number = |key: &str, x: f32| pair(key, 6, piece().number(&x.to_le_bytes()));
-    let soft = number("gemma3.final_logit_softcapping", 30.0);
-    refused(&with(soft), ErrorKind::Unsupported, &["final_logit_softcapping = 30"]);
-    let scaled = string_pair("gemma3.rope.scaling.type", "linear");
-    refused(&with(scaled), ErrorKind::Unsupported, &["rope.scaling.type = linear"]);
+    let scaled = string_pair("gemma3.rope.scaling.type", "yarn");
+    refused(&gemma_with(scaled), ErrorKind::Unsupported, &["rope.scaling.type = yarn", "linear"]);
     let experts = u32_pair("gemma3.expert_count", 8);
-    refused(&with(experts), ErrorKind::Unsupported, &["expert_count = 8"]);
-    let none = string_pair("gemma3.rope.scaling.type", "none");
-    load(&with(none)).expect("nothing is changed");
+    refused(&gemma_with(experts), ErrorKind::Unsupported, &["expert_count = 8"]);
+    let clamp = number_pair("gemma3.attention.clamp_kqv", 8.0);
+    refused(&gemma_with(clamp), ErrorKind::Unsupported, &["clamp_kqv = 8"]);
+    let soft = number_pair("gemma3.final_logit_softcapping", f32::NAN);
+    refused(&gemma_with(soft), ErrorKind::Shape, &["logit_softcap = NaN"]);
+    let factor = number_pair("gemma3.rope.scaling.factor", 0.25);
+    refused(&gemma_with(factor), ErrorKind::Shape, &["rope factor 0.25", "at least 1"]);
+}
+
+#[test]
+fn settings_that_are_known_reach_the_blueprint() {
+    let config = |new: Piece| load(&gemma_with(new)).expect("sound").config().clone();
+    let plain = load(&gemma()).expect("sound").config().clone();
+    assert_eq!(config(string_pair("gemma3.rope.scaling.type", "none")), plain);
+    let soft = config(number_pair("gemma3.final_logit_softcapping", 30.0));
+    assert_eq!((soft.logit_softcap, soft.attn_softcap), (Some(30.0), None));
+    let soft = config(number_pair("gemma3.attn_logit_softcapping", 50.0));
+    assert_eq!((soft.logit_softcap, soft.attn_softcap), (None, Some(50.0)));
+    for key in ["gemma3.rope.scaling.factor", "gemma3.rope.scale_linear"] {
+        let Positions::Rotary(rope) = config(number_pair(key, 8.0)).positions else {
+            panic!("Gemma's positions are rotary");
+        };
+        assert_eq!(rope.scaling, RopeScaling::Linear(8.0), "{key}");
+    }
+    // layers that slide are not stretched
+    let window = config(number_pair("gemma3.rope.scaling.factor", 8.0)).window.expect("it slides");
+    assert_eq!(window.rope.scaling, RopeScaling::None);
 }
 
 #[test]
@@ -115,14 +142,46 @@ fn a_vocabulary_of_another_size_is_refused() {
     assert!(error.offset().is_some());
 }
 
+/// The file with one more tensor of numbers.
+fn with_tensor(mut file: File, name: &str, numbers: &[f32]) -> File {
+    file.tensors.push(tensor(name, &[numbers.len() as u64], 0, file.data.len() as u64));
+    file.data.extend(numbers.iter().flat_map(|x| x.to_le_bytes()));
+    file.data.resize(file.data.len().next_multiple_of(32), 0);
+    file
+}
+
 #[test]
 fn a_tensor_that_would_stay_unused_is_refused() {
-    let mut file = llama();
-    let end = file.data.len() as u64;
-    file.tensors.push(tensor("rope_freqs.weight", &[8], 0, end));
-    file.data.resize(file.data.len() + 32, 0);
-    let error = refused(&file, ErrorKind::Unsupported, &["rope_freqs.weight", "llama"]);
-    assert!(error.offset().is_some());
+    for (file, family) in [(llama(), "llama"), (gemma(), "gemma3")] {
+        let file = with_tensor(file, "blk.0.attn_rot_embd.weight", &[1.0; 8]);
+        let error = refused(&file, ErrorKind::Unsupported, &["blk.0.attn_rot_embd.weight", family]);
+        assert!(error.offset().is_some());
+    }
+    let gemma = with_tensor(gemma(), "rope_freqs.weight", &[1.0; 12]);
+    refused(&gemma, ErrorKind::Unsupported, &["rope_freqs.weight", "gemma3"]);
+}
+
+#[test]
+fn factors_of_rotary_frequencies_are_held_to_their_rules() {
+    let with = |factors: &[f32]| with_tensor(llama(), "rope_freqs.weight", factors);
+    refused(&with(&[1.0; 7]), ErrorKind::Shape, &["rope_freqs.weight", "[7]", "[8]"]);
+    refused(&with(&[0.0; 8]), ErrorKind::Shape, &["rope factor 0"]);
+    let mut stretched = with(&[1.0; 8]);
+    stretched.pairs.push(number_pair("llama.rope.scaling.factor", 8.0));
+    refused(&stretched, ErrorKind::Unsupported, &["llama.rope.scaling.factor = 8"]);
+    let ids: Vec<u32> = (0..40).collect();
+    let logits = |file: &File| {
+        let model = load(file).expect("sound");
+        Session::new(&model).feed(&ids).expect("it fits").to_vec()
+    };
+    let plain = logits(&llama());
+    assert_eq!(logits(&with(&[1.0; 8])), plain);
+    // all frequencies divided by one number is what linear scaling is
+    let divided = logits(&with(&[4.0; 8]));
+    let mut linear = llama();
+    linear.pairs.push(number_pair("llama.rope.scaling.factor", 4.0));
+    assert_eq!(divided, logits(&linear));
+    assert_ne!(divided, plain);
 }
 
 #[test]

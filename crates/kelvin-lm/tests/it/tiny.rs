@@ -1,4 +1,6 @@
-//! Small random models: their numbers, the same as a GGUF file, and a plain forward pass in f64.
+//! Small random models: their numbers, and the same as a GGUF file or as a folder.
+
+mod folder;
 
 use std::collections::BTreeMap;
 
@@ -48,11 +50,62 @@ pub(crate) const GEMMA: Shape = Shape {
     window: 70,
 };
 
-/// How the matrices are stored; norms are always F32.
+/// GPT-2: heads that are no whole number of vectors, a width of 32 times an odd number.
+pub(crate) const GPT2: Shape = Shape {
+    architecture: "gpt2",
+    n_layers: 3,
+    d_model: 96,
+    n_heads: 4,
+    n_kv_heads: 4,
+    head_dim: 24,
+    d_ff: 160,
+    vocab_size: 90,
+    max_seq: 256,
+    window: 0,
+};
+
+/// How the matrices are stored; norms and biases are always F32.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stored {
     F32,
+    F16,
+    BF16,
     Q8,
+}
+
+impl Stored {
+    /// The type's code in a GGUF file.
+    const fn code(self) -> u32 {
+        match self {
+            Self::F32 => 0,
+            Self::F16 => 1,
+            Self::BF16 => 30,
+            Self::Q8 => 8,
+        }
+    }
+
+    /// What a number becomes that this can hold; not for blocks.
+    fn rounded(self, x: f32) -> f32 {
+        match self {
+            Self::F32 | Self::Q8 => x,
+            Self::BF16 => f32::from_bits(x.to_bits() & 0xffff_0000),
+            // ten bits of fraction, and nothing below the least normal number
+            Self::F16 if x.abs() < 6.2e-5 => 0.0,
+            Self::F16 => f32::from_bits(x.to_bits() & 0xffff_e000),
+        }
+    }
+
+    /// A number that this holds, as bytes; not for blocks.
+    fn bytes(self, x: f32) -> Vec<u8> {
+        let bits = x.to_bits();
+        let low_half = |bits: u32| bits.to_le_bytes()[..2].to_vec();
+        match self {
+            Self::F32 | Self::Q8 => bits.to_le_bytes().to_vec(),
+            Self::BF16 => low_half(bits >> 16),
+            Self::F16 if x.abs() < 6.2e-5 => vec![0, 0],
+            Self::F16 => low_half(((bits & 0x7fff_ffff) - (112 << 23)) >> 13 | bits >> 31 << 15),
+        }
+    }
 }
 
 /// A model's tensors by their GGUF names, `[rows, cols]` row-major.
@@ -78,6 +131,7 @@ impl Tiny {
         for (name, dims) in names(&shape) {
             let n = dims.iter().product();
             let (centre, spread) = match dims.as_slice() {
+                [_] if name.contains(".bias") => (0.0, 0.4),
                 [_] => (1.0, 0.5),
                 [_, cols] => (0.0, 2.0 / (*cols as f32).sqrt()),
                 _ => panic!("a tensor of {dims:?}"),
@@ -92,10 +146,16 @@ impl Tiny {
         &self.tensors[name].1
     }
 
-    /// Rounds the matrices to what `stored` can hold, so that file and reference agree.
+    /// Rounds the numbers to what `stored` can hold, so that file and reference agree; blocks hold
+    /// matrices alone.
     pub(crate) fn rounded(mut self, stored: Stored) -> Self {
         for (dims, data) in self.tensors.values_mut() {
-            if stored == Stored::Q8 && dims.len() == 2 {
+            if stored != Stored::Q8 {
+                for x in data.iter_mut() {
+                    *x = stored.rounded(*x);
+                }
+            } else if dims.len() == 2 {
+                assert!(dims[1].is_multiple_of(32), "rows are whole blocks");
                 for block in data.chunks_exact_mut(32) {
                     let (exponent, quants) = quantised(block);
                     let numbers = quants.map(|quant| scale(exponent) * f32::from(quant));
@@ -116,13 +176,12 @@ impl Tiny {
         let mut file = File { pairs: self.metadata(), ..File::empty() };
         for (name, (dims, numbers)) in &self.tensors {
             let dims: Vec<u64> = dims.iter().rev().map(|&dim| dim as u64).collect();
-            let quantise = stored == Stored::Q8 && dims.len() == 2;
-            let code = if quantise { 8 } else { 0 };
-            file.tensors.push(tensor(name, &dims, code, file.data.len() as u64));
-            if quantise {
+            let stored = if dims.len() == 2 { stored } else { Stored::F32 };
+            file.tensors.push(tensor(name, &dims, stored.code(), file.data.len() as u64));
+            if stored == Stored::Q8 {
                 numbers.chunks_exact(32).for_each(|block| file.data.extend(q8(block)));
             } else {
-                file.data.extend(numbers.iter().flat_map(|x| x.to_le_bytes()));
+                file.data.extend(numbers.iter().flat_map(|&x| stored.bytes(x)));
             }
             file.data.resize(file.data.len().next_multiple_of(32), 0);
         }
@@ -136,6 +195,7 @@ impl Tiny {
             u32_pair(&key(name), u32::try_from(n).expect("a small model's size"))
         };
         let number = |name: &str, x: f32| pair(key(name), 6, piece().number(&x.to_le_bytes()));
+        let eps = if architecture == "gpt2" { "layer_norm" } else { "layer_norm_rms" };
         let mut pairs = vec![
             string_pair("general.architecture", architecture),
             size("block_count", self.shape.n_layers),
@@ -146,7 +206,7 @@ impl Tiny {
             size("attention.value_length", self.shape.head_dim),
             size("feed_forward_length", self.shape.d_ff),
             size("context_length", self.shape.max_seq),
-            number("attention.layer_norm_rms_epsilon", 1e-5),
+            number(&format!("attention.{eps}_epsilon"), 1e-5),
             number("rope.freq_base", 50_000.0),
         ];
         if window > 0 {
@@ -157,6 +217,9 @@ impl Tiny {
 }
 
 fn names(shape: &Shape) -> Vec<(String, Vec<usize>)> {
+    if shape.architecture == "gpt2" {
+        return gpt2_names(shape);
+    }
     let Shape { d_model, d_ff, head_dim, .. } = *shape;
     let vocab_size = shape.vocab_size as usize;
     let (d_query, d_kv) = (shape.n_heads * head_dim, shape.n_kv_heads * head_dim);
@@ -187,6 +250,29 @@ fn names(shape: &Shape) -> Vec<(String, Vec<usize>)> {
             add("post_attention_norm", vec![d_model]);
             add("post_ffw_norm", vec![d_model]);
         }
+    }
+    all
+}
+
+fn gpt2_names(shape: &Shape) -> Vec<(String, Vec<usize>)> {
+    let Shape { d_model, d_ff, .. } = *shape;
+    let mut all = vec![
+        ("token_embd.weight".to_owned(), vec![shape.vocab_size as usize, d_model]),
+        ("position_embd.weight".to_owned(), vec![shape.max_seq, d_model]),
+    ];
+    let mut add = |name: String, dims: Vec<usize>| {
+        all.push((format!("{name}.bias"), vec![dims[0]]));
+        all.push((format!("{name}.weight"), dims));
+    };
+    add("output_norm".to_owned(), vec![d_model]);
+    for layer in 0..shape.n_layers {
+        let part = |part: &str| format!("blk.{layer}.{part}");
+        add(part("attn_norm"), vec![d_model]);
+        add(part("attn_qkv"), vec![3 * d_model, d_model]);
+        add(part("attn_output"), vec![d_model, d_model]);
+        add(part("ffn_norm"), vec![d_model]);
+        add(part("ffn_up"), vec![d_ff, d_model]);
+        add(part("ffn_down"), vec![d_model, d_ff]);
     }
     all
 }

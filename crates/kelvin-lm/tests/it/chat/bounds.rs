@@ -81,7 +81,9 @@ fn what_grows_without_end_is_stopped() {
         "{% set a = 'a' * 60000 %}{% for i in range(90) %}{{ a | upper | lower | trim('b') | length }}{% endfor %}".to_owned(),
         "{% for i in range(100000) %}{% set x = messages %}{{ x | map(attribute='content') | join }}{% endfor %}".to_owned(),
     ];
-    all.iter().for_each(|source| refused(source, TOO_MUCH));
+    for source in &all {
+        refused(source, TOO_MUCH);
+    }
 }
 
 #[test]
@@ -177,7 +179,7 @@ fn long_conversations_fit_and_waste_does_not() {
     let turn = "All work and no play makes Jack a dull boy. ".repeat(200);
     let messages: Vec<Message> = (0..100).map(|_| Message::user(turn.as_str())).collect();
     let prompt = chatml.render(&messages, &RenderOptions::default()).expect("880,000 characters");
-    assert_eq!(prompt.quoted().iter().map(|range| range.len()).sum::<usize>(), 880_000);
+    assert_eq!(prompt.quoted().iter().map(ExactSizeIterator::len).sum::<usize>(), 880_000);
     let wasteful = "{% for a in messages %}{% for b in messages %}{{ a.content ~ b.content }}{% endfor %}{% endfor %}";
     let (ended, peak) = outcome(wasteful, &messages);
     let error = ended.expect_err("77 MB").to_string();

@@ -1,0 +1,273 @@
+//! Models that come from the hub and go: pulled from a server of our own, listed, run, removed.
+
+#[allow(dead_code, reason = "the library's tests use all of it")]
+#[path = "../../../kelvin-lm/tests/it/hub/server.rs"]
+mod server;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use self::server::{COMMIT, Fault, Hub, Repo};
+use crate::binary::{Run, command, run};
+use crate::tiny::Tiny;
+
+/// A hub, and a home for one test.
+struct Bench {
+    hub: Hub,
+    home: PathBuf,
+}
+
+impl Bench {
+    fn new(test: &str, repos: Vec<Repo>) -> Self {
+        let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("hub").join(test);
+        fs::remove_dir_all(&home).ok();
+        fs::create_dir_all(home.join("models")).expect("folders can be made");
+        Self { hub: Hub::start(repos), home }
+    }
+
+    fn kelvin(&self, args: &str) -> Run {
+        self.kelvin_with(args, &[])
+    }
+
+    fn kelvin_with(&self, args: &str, variables: &[(&str, &str)]) -> Run {
+        let mut command = command();
+        command.env("HOME", &self.home).env("KELVIN_MODELS", self.home.join("models"));
+        command.env("HF_ENDPOINT", &self.hub.endpoint).envs(variables.iter().copied());
+        run(command.args(args.split(' ')), "")
+    }
+
+    fn cache(&self) -> PathBuf {
+        self.home.join(".cache/huggingface/hub")
+    }
+
+    /// What the home holds, as if it stood at `~`.
+    fn tilde(&self, text: &str) -> String {
+        text.replace(self.home.to_str().expect("a plain path"), "~")
+            .replace(&self.hub.endpoint, "HUB")
+    }
+}
+
+/// A repository with the tests' tiny model in two files of one size.
+fn tiny(name: &str) -> Repo {
+    let folder = Tiny::default().write(name);
+    let bytes = fs::read(folder.join("tiny.gguf")).expect("just written");
+    Repo::new(
+        "org/tiny-GGUF",
+        &[("README.md", b"#"), ("tiny-F32.gguf", &bytes), ("tiny-Q8_0.gguf", &bytes)],
+    )
+}
+
+fn gpt2() -> Repo {
+    let files: [(&str, &[u8]); 4] = [
+        ("config.json", b"{\"model_type\": \"gpt2\", \"torch_dtype\": \"bfloat16\"}"),
+        ("model.safetensors", &[7; 2048]),
+        ("pytorch_model.bin", b"PK"),
+        ("tokenizer.json", b"{}"),
+    ];
+    Repo::new("openai-community/gpt2", &files)
+}
+
+#[test]
+fn a_pulled_file_is_a_model_with_and_without_its_name_and_without_the_hub() {
+    let bench = Bench::new("run", vec![tiny("hub-run")]);
+    let pulled = bench.kelvin("models pull org/tiny-GGUF:F32");
+    assert_eq!(pulled.code, 0, "{}", pulled.stderr);
+    let snapshot = format!("~/.cache/huggingface/hub/models--org--tiny-GGUF/snapshots/{COMMIT}");
+    assert_eq!(bench.tilde(&pulled.stdout), format!("{snapshot}/tiny-F32.gguf\n"));
+    let offline = [("HF_HUB_OFFLINE", "1")];
+    bench.hub.seen();
+    let next = |name: &str| {
+        bench.kelvin_with(&format!("next -m {name} abc --json --seed 1"), &offline).json()
+    };
+    let by_tag = next("org/tiny-GGUF:f32");
+    assert_eq!(by_tag, next("org/tiny-GGUF"));
+    assert_eq!(by_tag, next(&format!("org/tiny-GGUF@{COMMIT}:tiny-F32.gguf")));
+    assert!(bench.hub.seen().is_empty());
+    let absent = bench.kelvin("next -m org/tiny-GGUF:Q8_0 abc");
+    assert_eq!(absent.code, 3);
+    assert!(
+        absent.stderr.contains("there is no Q8_0; the GGUF files are tiny-F32.gguf"),
+        "{}",
+        absent.stderr
+    );
+    assert!(absent.stderr.contains("kelvin models pull org/tiny-GGUF:Q8_0 brings what is missing"));
+}
+
+#[test]
+fn a_pull_says_what_it_does_on_stderr_and_the_path_on_stdout() {
+    let bench = Bench::new("talk", vec![gpt2()]);
+    bench.hub.fault("model.safetensors", Fault::Status(503, Vec::new()));
+    let pulled = bench.kelvin("models pull gpt2");
+    let expected = "HUB answers with an error of its own (503); trying again in 1 s\n\
+        openai-community/gpt2 (main = 607a30d) from HUB: 3 files, 2.0 KiB, 2.0 KiB to fetch\n\
+        config.json: 49 B, verified\ntokenizer.json: 2 B, verified\n\
+        model.safetensors: 2.0 KiB, verified\n\
+        3 files, 2.0 KiB; -m openai-community/gpt2 reads\n";
+    assert_eq!(bench.tilde(&pulled.stderr), expected);
+    let again = bench.kelvin("models pull gpt2 -q");
+    assert_eq!((again.stdout, again.stderr.as_str()), (pulled.stdout, ""));
+}
+
+#[test]
+fn a_dry_run_and_json_say_the_same_and_write_nothing() {
+    let bench = Bench::new("dry", vec![gpt2()]);
+    let dry = bench.kelvin("models pull gpt2 --dry-run");
+    let expected = "config.json: 49 B to fetch\ntokenizer.json: 2 B to fetch\nmodel.safetensors: 2.0 KiB to fetch\n";
+    assert_eq!(dry.stdout, expected);
+    let said = bench.kelvin("models pull gpt2 --dry-run --json").json();
+    assert!(!bench.cache().exists());
+    assert_eq!((&said["missing_bytes"], &said["path"]), (&json!(2099), &Value::Null));
+    let did = bench.kelvin("models pull gpt2 --json").json();
+    let checksum = "sha256:e4fde89f39bc53b90e9935a8015b80dd6e4135485e894094a3517fa250e344ae";
+    assert_eq!(did["files"][2]["name"], "model.safetensors");
+    assert_eq!(did["files"][2]["checksum"], checksum);
+    assert_eq!((&did["fetched_bytes"], &did["missing_bytes"]), (&json!(2099), &json!(0)));
+    assert_eq!((&did["repo"], &did["revision"]), (&json!("openai-community/gpt2"), &json!("main")));
+    assert_eq!(did["commit"], COMMIT);
+    assert!(Path::new(did["path"].as_str().expect("a path")).join("config.json").is_file());
+}
+
+#[test]
+fn both_places_are_listed() {
+    let bench = Bench::new("list", vec![gpt2(), tiny("hub-list")]);
+    let tiny = Tiny::default().write("hub-list").join("tiny.gguf");
+    fs::copy(tiny, bench.home.join("models/mine.gguf")).expect("a copy");
+    bench.kelvin("models pull gpt2");
+    bench.kelvin("models pull org/tiny-GGUF:F32");
+    let listed = bench.kelvin("models ls");
+    let rows = "model                             size  format       type  from\n\
+                mine                         472.1 KiB  GGUF 3             folder\n\
+                openai-community/gpt2          2.0 KiB  safetensors  BF16  hub\n\
+                org/tiny-GGUF:tiny-F32.gguf  472.1 KiB  GGUF 3             hub\n";
+    assert_eq!(listed.stdout, rows);
+    let places =
+        "\nin ~/models and ~/.cache/huggingface/hub; kelvin models inspect NAME looks inside\n";
+    assert_eq!(bench.tilde(&listed.stderr), places);
+    let all = bench.kelvin("models ls --json").json();
+    let names: Vec<&Value> = all.as_array().expect("a list").iter().map(|it| &it["name"]).collect();
+    assert_eq!(names, ["mine", "openai-community/gpt2", "org/tiny-GGUF:tiny-F32.gguf"]);
+    assert_eq!((&all[0]["from"], &all[0]["commit"]), (&json!("folder"), &Value::Null));
+    assert_eq!((&all[1]["dtype"], &all[1]["commit"]), (&json!("BF16"), &json!(COMMIT)));
+    for name in names
+        .iter()
+        .map(|name| name.as_str().expect("a name"))
+        .filter(|name| !name.contains("gpt2"))
+    {
+        assert_eq!(bench.kelvin(&format!("models inspect {name} --json")).code, 0, "{name}");
+    }
+    let doctor = bench.kelvin("doctor --json").json();
+    assert_eq!(doctor["hub"]["found"], "openai-community/gpt2, org/tiny-GGUF");
+}
+
+#[test]
+fn removing_asks_and_stays_within_its_places() {
+    let bench = Bench::new("remove", vec![gpt2()]);
+    bench.kelvin("models pull gpt2");
+    let tiny = Tiny::default().write("hub-remove").join("tiny.gguf");
+    for place in ["models/mine.gguf", "mine.gguf"] {
+        fs::copy(&tiny, bench.home.join(place)).expect("a copy");
+    }
+    let repo = bench.cache().join("models--openai-community--gpt2");
+    let unasked = bench.kelvin("models rm gpt2");
+    let expected = "error: --yes is needed to remove openai-community/gpt2: \
+        ~/.cache/huggingface/hub/models--openai-community--gpt2 (2.1 KiB, 1 revision) where nobody can be asked\n\n\
+        hint: add --yes; nothing was removed\n";
+    assert_eq!((unasked.code, bench.tilde(&unasked.stderr).as_str()), (2, expected));
+    let part = bench.kelvin("models rm gpt2@main --yes");
+    assert_eq!(part.code, 0, "main is what a name without a revision means");
+    assert!(!repo.exists() && bench.cache().exists());
+    bench.kelvin("models pull gpt2");
+    let part = bench.kelvin(&format!("models rm gpt2@{COMMIT} --yes"));
+    assert!(part.code == 2 && part.stderr.contains("as a whole"), "{}", part.stderr);
+    for outside in
+        ["../mine.gguf", "./mine.gguf", "models", "..", "/etc/passwd", "openai-community"]
+    {
+        assert_eq!(bench.kelvin(&format!("models rm {outside} --yes")).code, 3, "{outside}");
+    }
+    let removed = bench.kelvin("models rm mine --yes --json").json();
+    assert_eq!(removed["freed_bytes"], json!(fs::metadata(&tiny).expect("there").len()));
+    assert!(!bench.home.join("models/mine.gguf").exists());
+    assert!(bench.home.join("mine.gguf").exists() && repo.exists());
+    let removed = bench.kelvin("models rm openai-community/gpt2 -y");
+    assert!(bench.tilde(&removed.stderr).ends_with("gpt2: 2.1 KiB freed\n"), "{}", removed.stderr);
+    assert!(!repo.exists());
+    assert_eq!(bench.kelvin("models rm gpt2 -y").code, 3, "gone");
+}
+
+#[test]
+fn a_name_in_the_folder_comes_before_the_same_name_on_the_hub() {
+    let bench = Bench::new("order", vec![]);
+    let tiny = Tiny::default().write("hub-order").join("tiny.gguf");
+    let inspect =
+        |name: &str| bench.kelvin(&format!("models inspect {name} --json")).json()["path"].clone();
+    let write = |path: PathBuf| {
+        fs::create_dir_all(path.parent().expect("it has one")).expect("folders can be made");
+        fs::copy(&tiny, path).expect("a copy");
+    };
+    let repo = |id: &str| bench.cache().join(format!("models--{id}"));
+    for id in ["openai-community--gpt2", "gpt2"] {
+        write(repo(id).join(format!("snapshots/{COMMIT}/x.gguf")));
+        fs::create_dir_all(repo(id).join("refs")).expect("a folder");
+        fs::write(repo(id).join("refs/main"), COMMIT).expect("writable");
+    }
+    let is_in = |path: Value, part: &str| path.as_str().expect("a path").contains(part);
+    assert!(is_in(inspect("gpt2"), "models--openai-community--gpt2/"));
+    fs::remove_dir_all(repo("openai-community--gpt2")).expect("ours");
+    assert!(is_in(inspect("gpt2"), "models--gpt2/"), "where transformers keeps that name");
+    write(bench.home.join("models/gpt2.gguf"));
+    assert!(is_in(inspect("gpt2"), "models/gpt2.gguf"));
+}
+
+#[test]
+fn what_fails_has_its_exit_code_and_says_where_it_looked() {
+    let mut gated = gpt2();
+    gated.gate = Some("hf_x".to_owned());
+    let bench = Bench::new("fails", vec![gated]);
+    let told = |args: &str, variables: &[(&str, &str)]| {
+        let run = bench.kelvin_with(args, variables);
+        (run.code, bench.tilde(&run.stderr))
+    };
+    let (code, text) = told("models pull gpt2", &[]);
+    assert_eq!(code, 3);
+    assert!(text.starts_with("error: openai-community/gpt2 is gated"), "{text}");
+    assert!(text.contains("hint: accept its terms at HUB/openai-community/gpt2"), "{text}");
+    let (code, text) = told("models pull org/none", &[]);
+    assert!(code == 3 && text.contains("no public repository org/none"), "{text}");
+    let (code, text) = told("models pull gpt2", &[("HF_HUB_OFFLINE", "yes")]);
+    assert!(code == 3 && text.contains("hint: HF_HUB_OFFLINE=0 allows it"), "{text}");
+    let (code, text) = told("next -m google/gemma-3-1b-it x", &[("TRANSFORMERS_OFFLINE", "1")]);
+    let expected = "error: no model \"google/gemma-3-1b-it\" on this machine, and TRANSFORMERS_OFFLINE=1\n  \
+        looked in  ./google/gemma-3-1b-it (nothing there)\n             \
+        ~/models (no google/gemma-3-1b-it.gguf)\n             \
+        ~/.cache/huggingface/hub/models--google--gemma-3-1b-it (no such folder)\n  \
+        you have   no model yet\n  \
+        try        TRANSFORMERS_OFFLINE=0 kelvin models pull google/gemma-3-1b-it   (gated: needs HF_TOKEN)\n";
+    assert_eq!((code, text.as_str()), (3, expected));
+    fs::write(bench.home.join("in-the-way"), "").expect("writable");
+    let place = bench.home.join("in-the-way/hub");
+    let variables = [("HF_HUB_CACHE", place.to_str().expect("a plain path")), ("HF_TOKEN", "hf_x")];
+    let (code, text) = told("models pull gpt2", &variables);
+    assert_eq!(code, 1, "{text}");
+    assert!(text.contains("hint: set HF_HUB_CACHE"), "{text}");
+}
+
+#[test]
+fn a_repository_of_which_only_a_part_is_there_is_no_model_yet() {
+    let bench = Bench::new("part", vec![gpt2()]);
+    bench.kelvin("models pull gpt2");
+    let snapshot = bench.cache().join("models--openai-community--gpt2/snapshots").join(COMMIT);
+    fs::remove_file(snapshot.join("model.safetensors")).expect("ours");
+    let run = bench.kelvin("next -m gpt2 x");
+    let expected = "error: openai-community/gpt2 is in the hub's cache, but not as a model\n\
+        cause: ~/.cache/huggingface/hub/models--openai-community--gpt2/snapshots/COMMIT: \
+        there is no model.safetensors and no GGUF file\n\n\
+        hint: kelvin models pull openai-community/gpt2 brings what is missing\n";
+    assert_eq!((run.code, bench.tilde(&run.stderr)), (3, expected.replace("COMMIT", COMMIT)));
+    let again = bench.kelvin("models pull gpt2");
+    assert!(again.stderr.contains("model.safetensors: 2.0 KiB, there already"), "{}", again.stderr);
+    assert!(snapshot.join("model.safetensors").is_file(), "the blob is linked again");
+    let missing = bench.kelvin("next -m gpt2@v2 x");
+    assert!(missing.stderr.contains("(no revision v2, but main)"), "{}", missing.stderr);
+}
