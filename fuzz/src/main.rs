@@ -27,7 +27,10 @@ fn target() -> fn(&[u8]) {
         let known = oracle::TARGETS.iter().find(|(known, _)| Some(*known) == name.as_deref());
         known.map(|&(_, holds)| holds).unwrap_or_else(|| {
             let names = oracle::TARGETS.map(|(name, _)| name).join(" ");
-            eprintln!("error: --target={} is unknown, expected one of: {names}", name.unwrap_or_default());
+            eprintln!(
+                "error: --target={} is unknown, expected one of: {names}",
+                name.unwrap_or_default()
+            );
             std::process::exit(2)
         })
     })

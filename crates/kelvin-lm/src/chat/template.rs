@@ -4,14 +4,11 @@ use serde::Deserialize;
 
 use super::jinja::{self, Cause, Fault, Given, Source};
 use super::{Date, Message, Prompt};
-use crate::format::Folder;
 use crate::format::gguf::Gguf;
 use crate::format::json::{self, Limits};
+use crate::format::{Folder, Sentence};
 use crate::tokenizer::Tokenizer;
 use crate::{Checkpoint, Error, ErrorKind, Result};
-
-/// Characters shown of what a template says when it refuses a conversation.
-const LONGEST_REFUSAL: usize = 500;
 
 /// The metadata key of GGUF's template; further ones have `.{name}` behind it.
 const GGUF_KEY: &str = "tokenizer.chat_template";
@@ -222,17 +219,17 @@ fn error(fault: &Fault) -> Error {
     };
     match fault.cause() {
         Cause::Refused(words) => {
-            let words: String = words.chars().take(LONGEST_REFUSAL).collect();
+            let words = Sentence(words);
             let detail = format!("the chat template refuses the conversation: {words}");
             Error::new(ErrorKind::Conversation, detail)
         }
         Cause::Unsupported(what) => {
-            let detail = format!("{place}: {what} is not supported");
+            let detail = format!("{place}: {} is not supported", Sentence(what));
             Error::new(ErrorKind::Template, detail)
                 .hint("a template of your own can stand in for the model's")
         }
         Cause::Failed(what) | Cause::Exhausted(what) => {
-            Error::new(ErrorKind::Template, format!("{place}: {what}"))
+            Error::new(ErrorKind::Template, format!("{place}: {}", Sentence(what)))
         }
     }
 }

@@ -16,4 +16,4 @@ pub(crate) mod text;
 pub use folder::Folder;
 pub use safetensors::{Safetensors, Tensor};
 pub use shards::Shards;
-pub(crate) use text::Text;
+pub(crate) use text::{Sentence, Text};

@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 
 /// The most characters of one string that are shown.
 const SHOWN: usize = 64;
-/// The most characters of a sentence that quotes a file.
+/// The most characters of a sentence that quotes a file, as it is shown.
 const SENTENCE: usize = 400;
 
 /// Text of unknown origin on one line: control and invisible characters and stray bytes are escaped,
@@ -39,13 +39,17 @@ pub(crate) struct Sentence<'a>(pub(crate) &'a str);
 
 impl fmt::Display for Sentence<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for c in self.0.chars().take(SENTENCE) {
-            match c {
-                '\'' | '"' | '\\' => f.write_char(c)?,
-                _ => write!(f, "{}", c.escape_debug())?,
+        let mut room = SENTENCE;
+        for c in self.0.chars() {
+            let as_is = matches!(c, '\'' | '"' | '\\');
+            let n = if as_is { 1 } else { c.escape_debug().len() };
+            if n > room {
+                return f.write_str("...");
             }
+            room -= n;
+            if as_is { f.write_char(c)? } else { write!(f, "{}", c.escape_debug())? }
         }
-        if self.0.chars().nth(SENTENCE).is_some() { f.write_str("...") } else { Ok(()) }
+        Ok(())
     }
 }
 
@@ -68,5 +72,6 @@ mod tests {
         assert_eq!(shown(&[b'x'; 65]), format!("{}...", "x".repeat(64)));
         assert_eq!(Sentence("\"it's\\n\"\x1b").to_string(), "\"it's\\n\"\\u{1b}");
         assert_eq!(Sentence(&"x".repeat(401)).to_string(), format!("{}...", "x".repeat(400)));
+        assert_eq!(Sentence(&"\x1b".repeat(99)).to_string(), "\\u{1b}".repeat(66) + "...");
     }
 }

@@ -102,7 +102,7 @@ impl Model {
     /// Those of [`Model::open`].
     pub fn from_folder(folder: &Folder, options: impl Into<ModelOptions>) -> Result<Self> {
         let ModelOptions { engine, dtype } = options.into();
-        let (config, engine) = (folder::config(folder)?, Engine::new(engine)?);
+        let (config, engine) = (Config::from_folder(folder)?, Engine::new(engine)?);
         let weights = engine.install(|| folder::weights(folder, &config, dtype))?;
         Ok(Self::new(config, engine, weights))
     }

@@ -16,8 +16,6 @@ use crate::dtype::Dtype;
 use crate::format::{Folder, Shards, Tensor};
 use crate::{Error, ErrorKind, Result};
 
-pub(super) use config::config;
-
 /// The weights, each tensor held to the shape that `config` gives it.
 ///
 /// # Errors

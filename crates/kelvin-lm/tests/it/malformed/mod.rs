@@ -3,10 +3,12 @@
 //! The known failures of other programs are among them, by name ([`KNOWN`]). Reading holds no more than
 //! twice the file and 1 MiB, whatever the file says.
 
+mod config_json;
 mod gguf;
 mod gguf_tokenizer;
 mod index;
 mod safetensors;
+mod template;
 
 use std::collections::BTreeSet;
 
@@ -46,11 +48,17 @@ struct Format {
     read: fn(Vec<u8>) -> Result<()>,
 }
 
-const FORMATS: [Format; 4] =
-    [gguf::FORMAT, gguf_tokenizer::FORMAT, safetensors::FORMAT, index::FORMAT];
+const FORMATS: [Format; 6] = [
+    gguf::FORMAT,
+    gguf_tokenizer::FORMAT,
+    safetensors::FORMAT,
+    index::FORMAT,
+    config_json::FORMAT,
+    template::FORMAT,
+];
 
 /// What happened to other programs: the advisory or issue, and what the file did.
-const KNOWN: [(&str, &str); 20] = [
+const KNOWN: [(&str, &str); 27] = [
     ("CVE-2024-21802", "GGUF: counts and lengths that were allocated before they were compared"),
     ("CVE-2025-53630", "GGUF: sizes whose sum passed 2^64, then a heap too small"),
     ("CVE-2026-27940", "GGUF: the same sum, past the first fix"),
@@ -69,6 +77,13 @@ const KNOWN: [(&str, &str); 20] = [
     ("tokenizers#2094", "tokenizer: merges that overran the merge loop's buffer"),
     ("tokenizers#2198", "tokenizer: merges cut inside a character, as unchecked text"),
     ("tokenizers#2060", "tokenizer: a regex that takes exponential time"),
+    ("JSON duplicate keys", "settings: a key twice, of which readers take either"),
+    ("JSON depth", "settings: nesting that overruns the stack"),
+    ("CVE-2024-34359", "template: Jinja without a sandbox runs Python"),
+    ("CVE-2026-5760", "template: the same, from a GGUF file"),
+    ("CVE-2024-56326", "template: out of the sandbox through str.format"),
+    ("CVE-2025-62426", "template: rendering without an end"),
+    ("Jinja depth", "template: recursion that overruns the stack"),
     ("index traversal", "index: a shard outside the model's folder"),
     ("pickle", "weights that run code when they are read"),
 ];

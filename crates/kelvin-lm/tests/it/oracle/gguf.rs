@@ -3,6 +3,8 @@
 use std::fmt::Write;
 
 use arbitrary::{Result as Drawn, Unstructured};
+use kelvin_lm::chat::ChatTemplate;
+use kelvin_lm::defaults::GenerationDefaults;
 use kelvin_lm::dtype::Dtype;
 use kelvin_lm::format::gguf::{Gguf, Value};
 use kelvin_lm::tokenizer::Tokenizer;
@@ -36,7 +38,9 @@ fn exercise(gguf: &Gguf) -> String {
     }
     let len = usize::try_from(gguf.n_bytes()).expect("it is in memory");
     let shown = |made: Result<String>| made.unwrap_or_else(|error| super::refusal(&error, len));
-    text + &shown(tokenizer(gguf)) + "\n" + &shown(model(gguf))
+    let template = ChatTemplate::from_gguf(gguf, None).map(|template| format!("{template:?}"));
+    let made = [tokenizer(gguf), model(gguf), template].map(shown).join("\n");
+    format!("{text}{:?}\n{made}", GenerationDefaults::from_gguf(gguf.metadata()))
 }
 
 fn show_metadata(gguf: &Gguf, text: &mut String) {

@@ -5,6 +5,7 @@
 
 pub(crate) mod gguf;
 pub(crate) mod safetensors;
+pub(crate) mod settings;
 pub(crate) mod shards;
 pub(crate) mod template;
 pub(crate) mod tokenizer;
@@ -17,7 +18,7 @@ use crate::counting;
 pub(crate) type Target = (&'static str, fn(&[u8]));
 
 /// Every target, in the order of their numbers in `fuzz/README.md`.
-pub(crate) const TARGETS: [Target; 9] = [
+pub(crate) const TARGETS: [Target; 11] = [
     ("gguf_bytes", |file| drop(gguf::bytes(file))),
     ("gguf_structured", |input| drop(gguf::structured(input))),
     ("safetensors_bytes", |file| drop(safetensors::bytes(file))),
@@ -27,6 +28,8 @@ pub(crate) const TARGETS: [Target; 9] = [
     ("chat_template", |input| drop(template::template(input))),
     ("shard_names", |input| drop(shards::names(input))),
     ("index_json", |index| drop(shards::index(index))),
+    ("config_json", |json| drop(settings::config(json))),
+    ("generation_config", |json| drop(settings::generation(json))),
 ];
 
 /// What a reader makes of a file: what is in it, or why it is refused; both as text.
