@@ -48,10 +48,7 @@ impl Chat {
         Ok(Self {
             template: template.for_tokenizer(&loaded.tokenizer),
             file: file.map(str::to_owned),
-            options: RenderOptions {
-                date: args::chat::date(matches),
-                ..RenderOptions::default()
-            },
+            options: RenderOptions { date: args::chat::date(matches), ..RenderOptions::default() },
             special: load::special_tokens(matches),
             system: text(matches, "system").map(str::to_owned),
         })
@@ -72,7 +69,11 @@ impl Chat {
         self.template.render(messages, &self.options).map_err(|error| {
             let no_date = error.kind() == ErrorKind::Template && self.lacks_date();
             let failure = Failure::read(error.to_string());
-            if no_date { failure.hint("--date today gives it the date").into() } else { error.into() }
+            if no_date {
+                failure.hint("--date today gives it the date").into()
+            } else {
+                error.into()
+            }
         })
     }
 
@@ -123,6 +124,8 @@ fn from_file(path: &str) -> Result<ChatTemplate> {
 }
 
 fn without_template(name: &str) -> Failure {
-    let what = format!("{name} has no chat template: it was made to continue text, not to converse");
-    Failure::typed(what).hint("kelvin generate continues text; --chat-template FILE gives a template")
+    let what =
+        format!("{name} has no chat template: it was made to continue text, not to converse");
+    Failure::typed(what)
+        .hint("kelvin generate continues text; --chat-template FILE gives a template")
 }

@@ -136,10 +136,7 @@ pub(crate) fn engine_options(matches: &ArgMatches) -> Result<EngineOptions> {
 /// # Errors
 ///
 /// Something typed: a text that the vocabulary cannot spell.
-pub(crate) fn encoded(
-    ids: kelvin_lm::Result<Vec<TokenId>>,
-    what: &str,
-) -> Result<Vec<TokenId>> {
+pub(crate) fn encoded(ids: kelvin_lm::Result<Vec<TokenId>>, what: &str) -> Result<Vec<TokenId>> {
     let ids = ids.map_err(|error| {
         let failure = Failure::typed(format!("{what}: {error}"));
         match error.way_out() {

@@ -26,6 +26,8 @@ const HOT: f64 = 2.0;
 pub(crate) enum Origin {
     /// Its own flag.
     Flag,
+    /// `/set` in a conversation.
+    Set,
     /// The text of `--pipeline`.
     Pipeline,
     /// A named preset.
@@ -38,6 +40,7 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Flag => f.write_str("flag"),
+            Self::Set => f.write_str("/set"),
             Self::Pipeline => f.write_str("pipeline"),
             Self::Preset(name) => write!(f, "preset {name}"),
             Self::Model(source) => write!(f, "{source} (--raw to ignore)"),

@@ -25,11 +25,9 @@ pub(crate) fn args() -> [Arg; 3] {
             .long("chat-template")
             .value_name("FILE")
             .help("A chat template (Jinja) instead of the model's own"),
-        Arg::new("date")
-            .long("date")
-            .value_name("DAY")
-            .value_parser(day)
-            .help("The date for templates that ask: 2024-07-26, or today [default: the template's own]"),
+        Arg::new("date").long("date").value_name("DAY").value_parser(day).help(
+            "The date for templates that ask: 2024-07-26, or today [default: the template's own]",
+        ),
     ]
     .map(|arg| arg.help_heading(CHAT))
 }

@@ -61,7 +61,8 @@ fn generate() -> Command {
         .args([show().help("List the tokens, each with N candidates"), json()])
 }
 
-fn chat() -> Command {
+/// `kelvin chat` by itself; a conversation reads its settings with it again.
+pub(crate) fn chat() -> Command {
     Command::new("chat")
         .about("Talk with a model, or have it answer one message")
         .long_about(

@@ -1,10 +1,13 @@
 //! `kelvin generate`: prompts to text, streamed.
 
+use std::ops::Range;
+
 use anyhow::Result;
 use clap::ArgMatches;
 use kelvin::{Sampler, Seed, TokenId};
+use kelvin_lm::chat::Message;
 use kelvin_lm::defaults::Length;
-use kelvin_lm::generate::{Batch, Context, Detok, Request};
+use kelvin_lm::generate::{Batch, Context, Detok, Request, Session};
 use kelvin_lm::tokenizer::{ShowSpecial, SpecialTokens};
 use serde_json::{Value, json};
 
@@ -71,18 +74,19 @@ pub(super) fn run_once(
     let totals = if matches.get_flag("json") {
         play(&mut batch, &mut JsonLines::new(console, &loaded.tokenizer, job.show, openings)?)?
     } else {
-        let view = if job.show > 0 { View::Candidates(job.show) } else { View::Text };
-        play(&mut batch, &mut InOrder::new(console, &loaded.tokenizer, view, &openings)?)?
+        play(&mut batch, &mut InOrder::new(console, &loaded.tokenizer, job.view(), &openings)?)?
     };
     console.talk(&footer(&totals))?;
     Ok(code(&totals))
 }
 
 /// What is to be generated.
-struct Job {
+pub(super) struct Job {
     prompts: Vec<Prompt>,
     history: Vec<TokenId>,
     n_samples: u32,
+    /// The choice index of the first sample.
+    pub(super) first_choice: u32,
     detok: Detok,
     /// As the flags have it, or the model.
     length: Length,
@@ -93,14 +97,15 @@ struct Job {
     special: ShowSpecial,
     echo: bool,
     /// Candidates shown for each token.
-    show: usize,
+    pub(super) show: usize,
     /// Whether each token is accounted for.
     traced: bool,
     /// Further facts for the header.
     facts: Vec<String>,
 }
 
-struct Prompt {
+/// What is continued.
+pub(super) struct Prompt {
     text: String,
     ids: Vec<TokenId>,
     seed: Seed,
@@ -109,7 +114,12 @@ struct Prompt {
 }
 
 impl Job {
-    fn from_matches(
+    /// From the flags.
+    ///
+    /// # Errors
+    ///
+    /// Something typed: prompts that do not fit the context, stop strings that would stop everything.
+    pub(super) fn from_matches(
         matches: &ArgMatches,
         prompts: Vec<Prompt>,
         loaded: &Loaded,
@@ -131,6 +141,7 @@ impl Job {
             prompts,
             history,
             n_samples: matches.get_one("n").copied().unwrap_or(1),
+            first_choice: 0,
             detok: Detok::new(stops)?,
             length,
             settings,
@@ -145,24 +156,56 @@ impl Job {
 
     /// The batch with a sequence for each sample of each prompt, in their order.
     fn batch<'m>(&self, loaded: &'m Loaded, policy: &Policy) -> Result<Batch<'m, Watched>> {
-        let batch = Batch::new(&loaded.model, &loaded.tokenizer).show_special(self.special);
-        let mut batch = batch.with_context(self.context)?;
+        let mut batch = self.empty(loaded)?;
         for prompt in &self.prompts {
-            let vocab_size = loaded.model.config().vocab_size;
-            let sampler = Sampler::new(policy.pipeline.clone(), vocab_size)?;
-            let mut sampler = sampler.with_seed(prompt.seed).with_prompt(&prompt.ids)?;
-            self.history.iter().try_for_each(|&token| sampler.accept(token))?;
-            let depth = self.traced.then(|| self.show.max(1));
-            batch.join(Request {
-                prompt: [&prompt.ids[..], &self.history].concat(),
-                choosers: (0..self.n_samples)
-                    .map(|choice| Watched::new(sampler.fork(choice), depth))
-                    .collect(),
-                detok: self.detok.clone(),
-                max_new_tokens: self.max_new_tokens(prompt),
-            })?;
+            batch.join(self.request(prompt, loaded, policy)?)?;
         }
         Ok(batch)
+    }
+
+    /// The same batch, which computes only what `session` has not and leaves a session behind.
+    pub(super) fn batch_from<'m>(
+        &self,
+        loaded: &'m Loaded,
+        policy: &Policy,
+        session: &Session<'m>,
+    ) -> Result<Batch<'m, Watched>> {
+        let mut batch = self.empty(loaded)?.keep_sessions();
+        for prompt in &self.prompts {
+            batch.join_from(self.request(prompt, loaded, policy)?, session)?;
+        }
+        Ok(batch)
+    }
+
+    fn empty<'m>(&self, loaded: &'m Loaded) -> Result<Batch<'m, Watched>> {
+        let batch = Batch::new(&loaded.model, &loaded.tokenizer).show_special(self.special);
+        Ok(batch.with_context(self.context)?)
+    }
+
+    fn request(
+        &self,
+        prompt: &Prompt,
+        loaded: &Loaded,
+        policy: &Policy,
+    ) -> Result<Request<Watched>> {
+        let vocab_size = loaded.model.config().vocab_size;
+        let sampler = Sampler::new(policy.pipeline.clone(), vocab_size)?;
+        let mut sampler = sampler.with_seed(prompt.seed).with_prompt(&prompt.ids)?;
+        self.history.iter().try_for_each(|&token| sampler.accept(token))?;
+        let depth = self.traced.then(|| self.show.max(1));
+        Ok(Request {
+            prompt: [&prompt.ids[..], &self.history].concat(),
+            choosers: self
+                .choices()
+                .map(|choice| Watched::new(sampler.fork(choice), depth))
+                .collect(),
+            detok: self.detok.clone(),
+            max_new_tokens: self.max_new_tokens(prompt),
+        })
+    }
+
+    fn choices(&self) -> Range<u32> {
+        self.first_choice..self.first_choice.saturating_add(self.n_samples)
     }
 
     /// The tokens that may follow a prompt.
@@ -176,8 +219,14 @@ impl Job {
         policy.settings.iter().chain(&self.settings).cloned().collect()
     }
 
-    fn openings(&self, loaded: &Loaded, policy: &Policy) -> Vec<Opening> {
-        let samples = |at: usize| (0..self.n_samples).map(move |choice| (at, choice));
+    /// What people are shown of each sequence.
+    pub(super) fn view(&self) -> View {
+        if self.show > 0 { View::Candidates(self.show) } else { View::Text }
+    }
+
+    /// What is known of each sequence before it begins.
+    pub(super) fn openings(&self, loaded: &Loaded, policy: &Policy) -> Vec<Opening> {
+        let samples = |at: usize| self.choices().map(move |choice| (at, choice));
         let all = (0..self.prompts.len()).flat_map(samples);
         all.map(|(at, choice)| self.opening(at, choice, loaded, policy)).collect()
     }
@@ -264,17 +313,32 @@ impl Prompt {
     }
 
     /// A message to answer.
-    fn message(
-        text: String,
+    fn message(text: String, loaded: &Loaded, chat: &Chat, randomness: Randomness) -> Result<Self> {
+        let messages = chat.beginning(&text);
+        Ok(Self { text, ..Self::conversation(&messages, loaded, chat, randomness)? })
+    }
+
+    /// A conversation to go on with.
+    ///
+    /// # Errors
+    ///
+    /// Those of the template; something typed: a character that the vocabulary cannot spell.
+    pub(super) fn conversation(
+        messages: &[Message],
         loaded: &Loaded,
         chat: &Chat,
         randomness: Randomness,
     ) -> Result<Self> {
-        let messages = chat.beginning(&text);
-        let prompt = chat.render(&messages)?;
+        let prompt = chat.render(messages)?;
         let ids = chat.encode(&prompt, loaded)?;
-        let (seed, json) = (randomness.for_prompt(&ids), chat.json(&messages, &prompt));
+        let (seed, json) = (randomness.for_prompt(&ids), chat.json(messages, &prompt));
+        let text = messages.last().map_or(String::new(), |message| message.content.clone());
         Ok(Self { text, ids, seed, chat: Some(json) })
+    }
+
+    /// How many tokens it has.
+    pub(super) fn n_tokens(&self) -> usize {
+        self.ids.len()
     }
 }
 

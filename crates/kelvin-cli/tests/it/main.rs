@@ -1,6 +1,7 @@
 //! The binary, from the outside: what it prints, where, and with which exit code.
 
 mod binary;
+mod chat;
 mod color;
 mod contract;
 mod generate;

@@ -36,7 +36,11 @@ pub(super) enum Command {
 pub(super) const COMMANDS: [(&str, &str, &str); 13] = [
     ("help", "", "this list"),
     ("settings", "", "every setting with its origin"),
-    ("set", "NAME VALUE", "change a setting: /set temperature 0.7, /set top-p off, /set preset default"),
+    (
+        "set",
+        "NAME VALUE",
+        "change a setting: /set temperature 0.7, /set top-p off, /set preset default",
+    ),
     ("system", "TEXT", "change the system message; off takes it away"),
     ("edit", "TEXT", "change your last message, and have it answered again"),
     ("retry", "", "have the last message answered in another way"),
@@ -143,7 +147,10 @@ mod tests {
             ("/set  top-p=off", Input::Command(set("top-p", "off"))),
             ("/set stop a b", Input::Command(set("stop", "a b"))),
             ("/set", Input::Command(Command::Settings)),
-            ("/system You are a cat.", Input::Command(Command::System(Some("You are a cat.".into())))),
+            (
+                "/system You are a cat.",
+                Input::Command(Command::System(Some("You are a cat.".into()))),
+            ),
             ("/system", Input::Command(Command::System(None))),
             ("/edit", Input::Command(Command::Edit(None))),
             ("/seed 18446744073709551615", Input::Command(Command::Seed(u64::MAX))),

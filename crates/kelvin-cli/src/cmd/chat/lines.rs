@@ -51,7 +51,8 @@ impl Terminal {
             .behavior(Behavior::PreferTerm) // stdout may be a file: the prompt is no data
             .auto_add_history(true)
             .build();
-        Ok(Self(rustyline::Editor::with_history(config, MemHistory::with_config(&config))?))
+        let history = MemHistory::with_config(&config);
+        Ok(Self(rustyline::Editor::with_history(config, history)?))
     }
 }
 
@@ -86,7 +87,8 @@ impl<R: BufRead> Lines for Piped<R> {
     fn next(&mut self, _: &str) -> Result<Line> {
         let mut text = String::new();
         let read = self.0.read_line(&mut text);
-        let n = read.map_err(|error: io::Error| Failure::read("cannot read stdin").caused_by(error))?;
+        let n =
+            read.map_err(|error: io::Error| Failure::read("cannot read stdin").caused_by(error))?;
         if n == 0 {
             return Ok(Line::End);
         }
