@@ -51,17 +51,24 @@ pub(super) fn pieces<'a>(
     vocab: &'a RawValue,
     added: Option<&'a RawValue>,
 ) -> Result<(Pieces, Vec<AddedToken<'a>>), Error> {
-    let mut pieces = vocabulary(doc, vocab)?;
+    let mut pieces = vocabulary(doc, vocab, "model.vocab")?;
     let Some(raw) = added else { return Ok((pieces, Vec::new())) };
     let mut added: Vec<AddedToken<'a>> = doc.read(raw, "added_tokens")?;
     for (at, AddedToken { id, content, .. }) in added.iter().enumerate() {
-        let broken = |detail: &str| Err(doc.broken_element(raw, at, detail));
-        if content.0.is_empty() {
-            return broken(&format!("added_tokens: token {id} has no content"));
+        let refused = |error: Error| doc.at_element(raw, at, error);
+        let (len, longest) = (content.0.len(), whole::LONGEST);
+        if len == 0 {
+            let error = doc.broken(raw, &format!("added_tokens: token {id} has no content"));
+            return Err(refused(error));
+        }
+        if len > longest {
+            let rule = format!("token {id} is {len} bytes long, the longest is {longest}");
+            return Err(refused(doc.unsupported(raw, &format!("added_tokens: {rule}"))));
         }
         let expected = pieces.find(&content.0).unwrap_or_else(|| pieces.push(&content.0));
         if *id != expected {
-            return broken(&format!("added_tokens: {content} has id {id}, expected {expected}"));
+            let rule = format!("{content} has id {id}, expected {expected}");
+            return Err(refused(doc.broken(raw, &format!("added_tokens: {rule}"))));
         }
     }
     let tokens = pieces.tokens();
@@ -76,18 +83,21 @@ pub(super) fn pieces<'a>(
     Ok((pieces, added))
 }
 
-/// The pieces of `model.vocab`, which have the tokens from 0 on.
-pub(super) fn vocabulary<'a>(doc: &Doc<'a>, raw: &'a RawValue) -> Result<Pieces, Error> {
-    let what = "model.vocab";
+/// The pieces of the vocabulary in `raw`, which have the tokens from 0 on.
+pub(super) fn vocabulary<'a>(
+    doc: &Doc<'a>,
+    raw: &'a RawValue,
+    what: &str,
+) -> Result<Pieces, Error> {
     let (n, n_bytes) = doc.read_with(Measure, raw, what)?;
     if n == 0 {
-        return Err(doc.broken(raw, "model.vocab: no pieces"));
+        return Err(doc.broken(raw, &format!("{what}: no pieces")));
     }
     let mut pieces = Pieces::with_size(n, n_bytes);
     doc.read_with(Spell(&mut pieces), raw, what)?;
     let tokens = pieces.tokens();
     pieces.index(tokens).map_err(|(first, again)| {
-        doc.broken(raw, &format!("model.vocab: tokens {first} and {again} have one spelling"))
+        doc.broken(raw, &format!("{what}: tokens {first} and {again} have one spelling"))
     })?;
     Ok(pieces)
 }

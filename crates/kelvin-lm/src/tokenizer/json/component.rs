@@ -74,6 +74,7 @@ impl<'a> Doc<'a> {
         let detail =
             format!("{what}: type {kind} is not known here, expected one of {}", known.join(", "));
         self.unsupported(raw, &detail)
+            .hint("this version has the tokenizers of GPT-2, Llama, Gemma and their kin")
     }
 
     /// Checks that there is room for one more step after `n`.
@@ -99,11 +100,11 @@ impl<'a> Doc<'a> {
         }
     }
 
-    /// The error for element `at` of an array.
-    pub(super) fn broken_element(&self, raw: &'a RawValue, at: usize, detail: &str) -> Error {
-        match self.read_with(Element(at), raw, "") {
-            Ok(()) => self.broken(raw, detail),
-            Err(place) => self.broken(raw, detail).at(place.offset().unwrap_or(0)),
+    /// The error, at element `at` of the array in `raw`.
+    pub(super) fn at_element(&self, raw: &'a RawValue, at: usize, error: Error) -> Error {
+        match self.read_with(Element(at), raw, "").map_err(|place| place.offset()) {
+            Err(Some(place)) => error.at(place),
+            _ => error,
         }
     }
 

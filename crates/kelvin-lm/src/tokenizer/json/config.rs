@@ -5,22 +5,22 @@
 use std::fmt;
 
 use kelvin::TokenId;
-use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::Deserialize;
+use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 
 use super::super::pieces::Pieces;
-use super::component::Text;
+use super::component::{Doc, Text};
+use crate::Error;
 use crate::format::json::{self, Limits};
-use crate::{Error, ErrorKind};
-
-const NAME: &str = "tokenizer_config.json";
 
 /// What a tokenizer takes from its configuration. Everything else in it is for other programs.
-#[derive(Default, serde::Deserialize)]
-pub(super) struct Config<'a> {
+#[derive(Default, Deserialize)]
+struct Fields<'a> {
     #[serde(borrow)]
-    bos_token: Option<Named<'a>>,
+    bos_token: Option<&'a RawValue>,
     #[serde(borrow)]
-    eos_token: Option<Named<'a>>,
+    eos_token: Option<&'a RawValue>,
     #[serde(borrow)]
     unk_token: Option<Named<'a>>,
     #[serde(borrow)]
@@ -31,12 +31,20 @@ pub(super) struct Config<'a> {
     extra_special_tokens: Option<Names<'a>>,
     add_bos_token: Option<bool>,
     add_eos_token: Option<bool>,
-    pub(super) add_prefix_space: Option<bool>,
+    add_prefix_space: Option<bool>,
+}
+
+/// A configuration, with the tokens that it names.
+pub(super) struct Config<'a> {
+    doc: Doc<'a>,
+    bos: Option<(&'a RawValue, Named<'a>)>,
+    eos: Option<(&'a RawValue, Named<'a>)>,
+    fields: Fields<'a>,
 }
 
 /// A token by its text: a string, or an object with `content`.
 #[derive(Debug)]
-pub(super) struct Named<'a>(pub(super) Text<'a>);
+struct Named<'a>(Text<'a>);
 
 /// Tokens by their texts: an array, or an object whose keys say what they are for.
 struct Names<'a>(Vec<Named<'a>>);
@@ -47,51 +55,70 @@ const MOST: usize = 4096;
 impl<'a> Config<'a> {
     /// The configuration in `bytes`; an empty one where there is none.
     pub(super) fn read(bytes: Option<&'a [u8]>) -> Result<Self, Error> {
-        bytes.map_or(Ok(Self::default()), |bytes| json::read(bytes, NAME, Limits::SETTINGS))
+        let doc = Doc { bytes: bytes.unwrap_or_default(), name: "tokenizer_config.json" };
+        let fields = match bytes {
+            Some(bytes) => json::read(bytes, doc.name, Limits::SETTINGS)?,
+            None => Fields::default(),
+        };
+        let named = |raw: Option<&'a RawValue>, what| match raw {
+            Some(raw) => doc.read::<Named<'a>>(raw, what).map(|name| Some((raw, name))),
+            None => Ok(None),
+        };
+        let (bos, eos) =
+            (named(fields.bos_token, "bos_token")?, named(fields.eos_token, "eos_token")?);
+        Ok(Self { doc, bos, eos, fields })
     }
 
     /// The token that begins a sequence.
     pub(super) fn bos(&self, pieces: &Pieces) -> Result<Option<TokenId>, Error> {
-        token("bos_token", self.bos_token.as_ref(), pieces)
+        self.token("bos_token", self.bos.as_ref(), pieces)
     }
 
     /// The token that ends a sequence.
     pub(super) fn eos(&self, pieces: &Pieces) -> Result<Option<TokenId>, Error> {
-        token("eos_token", self.eos_token.as_ref(), pieces)
+        self.token("eos_token", self.eos.as_ref(), pieces)
+    }
+
+    fn token(
+        &self,
+        key: &str,
+        named: Option<&(&RawValue, Named<'_>)>,
+        pieces: &Pieces,
+    ) -> Result<Option<TokenId>, Error> {
+        let Some((raw, Named(name))) = named else { return Ok(None) };
+        let missing =
+            || self.doc.broken(raw, &format!("{key} is {name}, which is not in the vocabulary"));
+        pieces.find_any(&name.0).ok_or_else(missing).map(Some)
     }
 
     /// Every token that the configuration calls special.
     pub(super) fn special(&self) -> impl Iterator<Item = &str> {
-        let named = [&self.bos_token, &self.eos_token, &self.pad_token, &self.unk_token];
-        let named = named.into_iter().flatten();
-        let lists = [&self.additional_special_tokens, &self.extra_special_tokens];
+        let around = [&self.bos, &self.eos].into_iter().flatten().map(|(_, name)| name);
+        let others = [&self.fields.pad_token, &self.fields.unk_token].into_iter().flatten();
+        let lists = [&self.fields.additional_special_tokens, &self.fields.extra_special_tokens];
         let listed = lists.into_iter().flatten().flat_map(|names| &names.0);
-        named.chain(listed).map(|Named(name)| &*name.0)
+        around.chain(others).chain(listed).map(|Named(name)| &*name.0)
     }
 
     /// Whether it decides what a prompt begins and ends with.
     pub(super) fn says_what_goes_around(&self) -> bool {
-        self.add_bos_token.is_some() || self.add_eos_token.is_some()
+        self.fields.add_bos_token.is_some() || self.fields.add_eos_token.is_some()
     }
 
     /// Whether a prompt begins with BOS, where the configuration says.
     pub(super) fn adds_bos(&self) -> bool {
-        self.add_bos_token.unwrap_or(false)
+        self.fields.add_bos_token.unwrap_or(false)
     }
 
     /// Whether a prompt ends with EOS, where the configuration says.
     pub(super) fn adds_eos(&self) -> bool {
-        self.add_eos_token.unwrap_or(false)
+        self.fields.add_eos_token.unwrap_or(false)
     }
-}
 
-fn token(key: &str, name: Option<&Named<'_>>, pieces: &Pieces) -> Result<Option<TokenId>, Error> {
-    let Some(Named(name)) = name else { return Ok(None) };
-    let missing = || {
-        let detail = format!("{NAME}: {key} is {name}, which is not in the vocabulary");
-        Error::new(ErrorKind::Tokenizer, detail)
-    };
-    pieces.find_any(&name.0).ok_or_else(missing).map(Some)
+    /// Whether a text that does not begin with a space gets one.
+    pub(super) fn adds_a_space(&self) -> bool {
+        self.fields.add_prefix_space.unwrap_or(false)
+    }
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Named<'a> {

@@ -82,16 +82,12 @@ pub(super) fn parts(bytes: &[u8], config: Option<&[u8]>) -> Result<Parts> {
     let Lists { added, respelled } = Lists::new(&doc, wholes, &pieces, &normalizer)?;
     let words = pre_tokenizer::words(&doc, file.pre_tokenizer, normalizer.keeps_the_start())?;
     let parts = Parts { pieces, added, normalizer, words, model, decoder, respelled, roles };
-    match parts.growth() {
-        0..=GROWTH => Ok(parts),
-        times => {
-            let detail = format!(
-                "{}: normalizer and pre_tokenizer can make a text {times} times as long, the most is \
-                 {GROWTH}",
-                doc.name
-            );
-            Err(Error::new(ErrorKind::Unsupported, detail))
+    match (parts.growth(), file.normalizer.or(file.pre_tokenizer)) {
+        (times, Some(raw)) if times > GROWTH => {
+            let rule = format!("can make a text {times} times as long, the most is {GROWTH}");
+            Err(doc.unsupported(raw, &format!("normalizer and pre_tokenizer: {rule}")))
         }
+        _ => Ok(parts),
     }
 }
 

@@ -142,7 +142,7 @@ fn merges<'a>(doc: &Doc<'a>, raw: &'a RawValue, pieces: &Pieces) -> Result<Vec<M
         None => Ok(merges),
         Some((first, again)) => {
             let detail = format!("model.merges: merge {again} is merge {first} again");
-            Err(doc.broken_element(raw, again, &detail))
+            Err(doc.at_element(raw, again, doc.broken(raw, &detail)))
         }
     }
 }

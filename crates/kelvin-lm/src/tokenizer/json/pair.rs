@@ -32,7 +32,7 @@ pub(in super::super) fn pair(vocab: &[u8], merges: &[u8], config: Option<&[u8]>)
     let doc = Doc { bytes: vocab, name: "vocab.json" };
     let raw: &RawValue = json::read(vocab, doc.name, Limits::TOKENIZER)?;
     let config = Config::read(config)?;
-    let mut pieces = added::vocabulary(&doc, raw)?;
+    let mut pieces = added::vocabulary(&doc, raw, "the vocabulary")?;
     let mut roles = super::roles(&config, Around::default(), &pieces)?;
     let end = pieces.find(END);
     (roles.bos, roles.eos) = (roles.bos.or(end), roles.eos.or(end));
@@ -46,8 +46,7 @@ pub(in super::super) fn pair(vocab: &[u8], merges: &[u8], config: Option<&[u8]>)
     let model = model::bpe(&mut pieces, bpe);
     let normalizer = Normalizer(Vec::new());
     let Lists { added, respelled } = Lists::new(&doc, wholes, &pieces, &normalizer)?;
-    let prefix =
-        config.add_prefix_space.unwrap_or(false).then_some(Step::Prefix(' ', Place::Always));
+    let prefix = config.adds_a_space().then_some(Step::Prefix(' ', Place::Always));
     let gpt2 = Step::isolated(&format!(r"{GPT2}|\s+"), Spaces::Lend);
     Ok(Parts {
         pieces,
