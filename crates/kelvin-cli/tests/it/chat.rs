@@ -17,6 +17,9 @@ const TEMPLATE: &str = "{% for m in messages %}{{ bos_token }}{{ m.role[0] }}{{ 
 const FLAGS: &str =
     "--seed 4 --temperature 1.3 --allowed-tokens 259,260,261,262,263 --max-new-tokens 9";
 
+/// `<s>shi</s><s>uab</s><s>a`, as tokens.
+const PROMPT: [u32; 12] = [1, 277, 266, 267, 2, 1, 279, 259, 260, 2, 1, 259];
+
 fn folder(name: &str) -> PathBuf {
     Tiny { template: Some(TEMPLATE), ..Tiny::default() }.write(name)
 }
@@ -65,8 +68,7 @@ fn json_lines_are_those_of_generate_and_name_the_conversation() {
     assert_eq!(header["chat"]["messages"], messages);
     assert_eq!(header["chat"]["prompt"], "<s>shi</s><s>uab</s><s>a");
     assert_eq!(header["chat"]["template"], "the model's own");
-    let (s, h, i, u, a, b) = (277, 266, 267, 279, 259, 260);
-    assert_eq!(header["prompt_ids"], json!([1, s, h, i, 2, 1, u, a, b, 2, 1, a]), "BOS once");
+    assert_eq!(header["prompt_ids"], json!(PROMPT), "BOS once");
     assert_eq!(objects(&run, "done")[0]["prompt_ids"], header["prompt_ids"]);
 }
 
@@ -310,8 +312,7 @@ fn next_shows_how_an_answer_begins() {
     let folder = folder("chat-next");
     let answer =
         run(&mut kelvin(&folder, "next --chat -m tiny ab --json --seed 1 --system hi"), "").json();
-    let (s, h, i, u, a, b) = (277, 266, 267, 279, 259, 260);
-    assert_eq!(answer["prompt_ids"], json!([1, s, h, i, 2, 1, u, a, b, 2, 1, a]));
+    assert_eq!(answer["prompt_ids"], json!(PROMPT));
 }
 
 #[test]

@@ -384,7 +384,7 @@ fn vocab_and_merges() {
 #[test]
 fn large_files_take_little_more_than_themselves() {
     let entries = |n: usize, id: fn(usize) -> usize| -> String {
-        (0..n).map(|at| format!("\"{at:x}\":{},", id(at))).collect()
+        (0..n).map(|at| format!("\"{at:x}\":{},", id(at))).collect::<Vec<_>>().concat()
     };
     let vocab = |entries: &str, merges: &str| {
         let mut parts = Parts::sound();
