@@ -155,7 +155,7 @@ fn settings_change_and_a_bad_one_changes_nothing() {
     for told in [
         "allowed-tokens(259, 260, 261, 262, 263): flag · temperature(0): /set · all else off: built-in · seed 4\n",
         "top-k(off): /set",
-        "error: temperature: t = -1 is outside",
+        "error: temperature: T = -1 is outside",
         "error: no setting \"topp\"\n\nhint: did you mean top-p?, or /settings lists what is set\n",
         "hint: did you mean temperature?",
         "error: model cannot change in a conversation\n\nhint: /quit, and give it as a flag\n",
@@ -233,12 +233,12 @@ fn a_full_context_says_both_numbers_and_the_conversation_goes_on() {
     let long = "a".repeat(50);
     let run = chat(&folder, "", &format!("ab\n{long}\ncd\n/history"));
     assert_eq!((run.code, run.stdout.lines().count()), (2, 2), "{}", run.stderr);
-    let expected = "error: the conversation has 73 tokens and leaves no room in the context of 40\n\n\
+    let expected = "error: the conversation has 72 tokens and leaves no room in the context of 40\n\n\
                     hint: /undo takes back the last exchange, /clear begins anew, or --context-shift goes on \
                     beyond it\n";
     assert!(run.stderr.contains(expected), "{}", run.stderr);
     assert!(!run.stderr.contains("aaaa\n"), "what was not answered was not said: {}", run.stderr);
-    assert!(run.stderr.contains(" · context 17 of 40\n"), "{}", run.stderr);
+    assert!(run.stderr.contains(" · context 16 of 40\n"), "{}", run.stderr);
     let shifted = chat(&folder, "--context-shift", &format!("ab\n{long}\ncd"));
     assert_eq!(answers(&shifted).len(), 3);
 }
