@@ -1,14 +1,22 @@
-//! Chat templates that do not parse, do not fit, or want more than text. A template that runs has a
-//! budget of its own, in `chat::bounds`; these are refused within memory of any file.
+//! Chat templates that do not parse, do not fit, or want more than text.
 
 use kelvin_lm::ErrorKind::{Conversation, Format, Template};
 
-use super::{Case, case};
-use crate::oracle::template::render;
+use super::{BESIDE, Case, case};
+use crate::oracle::template::{RENDERING, render};
 
 pub(super) const FORMAT: super::Format = super::Format {
     name: "chat template",
-    cases: || [syntax(), sizes(), escapes(), bombs()].concat(),
+    cases: || [syntax(), sizes(), escapes()].concat(),
+    beside: BESIDE,
+    read: |source| render(&source, "a b").map(drop),
+};
+
+/// Templates that are refused while they run.
+pub(super) const RUNNING: super::Format = super::Format {
+    name: "chat template that runs",
+    cases: bombs,
+    beside: RENDERING,
     read: |source| render(&source, "a b").map(drop),
 };
 
