@@ -6,6 +6,7 @@ mod color;
 mod contract;
 mod generate;
 mod hub;
+mod layouts;
 mod real;
 mod reference;
 mod score;
