@@ -18,7 +18,6 @@ mod hub;
 mod kernel;
 mod layouts;
 mod malformed;
-mod malformed_tokenizer;
 mod memory;
 mod model;
 mod oracle;

@@ -1,22 +1,14 @@
-//! Chat templates that do not parse, do not fit, or want more than text.
+//! Chat templates that do not parse, do not fit, or want more than text. A template that runs has a
+//! budget of its own, in `chat::bounds`; these are refused within memory of any file.
 
 use kelvin_lm::ErrorKind::{Conversation, Format, Template};
 
-use super::{BESIDE, Case, case};
-use crate::oracle::template::{RENDERING, render};
+use super::{Case, case};
+use crate::oracle::template::render;
 
 pub(super) const FORMAT: super::Format = super::Format {
     name: "chat template",
-    cases: || [syntax(), sizes(), escapes()].concat(),
-    beside: BESIDE,
-    read: |source| render(&source, "a b").map(drop),
-};
-
-/// Templates that are refused while they run.
-pub(super) const RUNNING: super::Format = super::Format {
-    name: "chat template that runs",
-    cases: bombs,
-    beside: RENDERING,
+    cases: || [syntax(), sizes(), escapes(), bombs()].concat(),
     read: |source| render(&source, "a b").map(drop),
 };
 
