@@ -121,7 +121,7 @@ impl Window {
     /// ```
     pub fn pattern(n_layers: usize, every: usize) -> Result<Vec<bool>> {
         if every == 0 {
-            return Err(shape("every 0th layer sees everything, expected at least 1".to_owned()));
+            return Err(shape("window pattern = 0, expected at least 1".to_owned()));
         }
         Ok((0..n_layers).map(|layer| layer % every != every - 1).collect())
     }

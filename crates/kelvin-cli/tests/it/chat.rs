@@ -164,7 +164,8 @@ fn settings_change_and_a_bad_one_changes_nothing() {
     }
     let last = run.stderr.lines().rev().take(2).collect::<Vec<_>>();
     assert!(last[1].ends_with(" · dialect native · seed 9"), "{last:?}");
-    let again = chat(&folder, "--temperature 0 --top-k off", "ab");
+    let flags = FLAGS.replace("--temperature 1.3", "--temperature 0 --top-k off");
+    let again = crate::binary::run(&mut kelvin(&folder, &format!("chat -m tiny {flags}")), "ab");
     assert_eq!(answers(&again)[0], said[1], "as if it had been a flag");
 }
 

@@ -35,7 +35,7 @@ fn a_folder_can_be_looked_into() {
         "gemma3-sharded",
         "safetensors in 2 files, BF16",
         "5, 24 wide",
-        "a window of 16 in 3 of them",
+        "a window of 16 in 3",
         "64 tokens, output head tied",
         "rope_parameters",
     ] {

@@ -123,7 +123,9 @@ fn check_window(window: Option<&Window>, wanted: &Value, given: &Value) {
 
 #[track_caller]
 fn refused(config: &Value, kind: ErrorKind, words: &[&str]) -> Error {
-    let error = read("refused", config).expect_err("refused");
+    // a folder for each test, which are threads of one process
+    let folder = format!("refused-{:?}", std::thread::current().id());
+    let error = read(&folder, config).expect_err("refused");
     assert_eq!(error.kind(), kind, "{error}");
     let text = error.to_string();
     for word in words.iter().chain(&["config.json"]) {
