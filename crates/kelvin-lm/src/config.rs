@@ -113,12 +113,18 @@ pub struct Window {
 impl Window {
     /// Layer `i` of `n_layers` sees everything when `i % every == every - 1`, and slides otherwise.
     ///
+    /// # Errors
+    /// [`ErrorKind::Shape`] where `every` is 0, which programs read in different ways.
+    ///
     /// ```
-    /// assert_eq!(kelvin_lm::Window::pattern(5, 2), [true, false, true, false, true]);
+    /// assert_eq!(kelvin_lm::Window::pattern(5, 2)?, [true, false, true, false, true]);
+    /// # Ok::<(), kelvin_lm::Error>(())
     /// ```
-    pub fn pattern(n_layers: usize, every: usize) -> Vec<bool> {
-        let every = every.max(1);
-        (0..n_layers).map(|layer| layer % every != every - 1).collect()
+    pub fn pattern(n_layers: usize, every: usize) -> Result<Vec<bool>> {
+        if every == 0 {
+            return Err(shape("window pattern = 0, expected at least 1".to_owned()));
+        }
+        Ok((0..n_layers).map(|layer| layer % every != every - 1).collect())
     }
 }
 

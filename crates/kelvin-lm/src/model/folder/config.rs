@@ -361,7 +361,7 @@ impl Gemma3 {
 
     fn window(&self, n_layers: usize, rope: Rope) -> Result<Option<Window>> {
         let slides = match &self.layer_types {
-            None => Window::pattern(n_layers, self.sliding_window_pattern.unwrap_or(6)),
+            None => Window::pattern(n_layers, self.sliding_window_pattern.unwrap_or(6))?,
             Some(types) => types.iter().map(|name| slides(name)).collect::<Result<_>>()?,
         };
         if !slides.contains(&true) {

@@ -110,7 +110,7 @@ impl Keys<'_> {
         }
         let every = self.size("attention.sliding_window_pattern")?.unwrap_or(GEMMA3_EVERY);
         let base = self.number("rope.freq_base_swa")?.unwrap_or(GEMMA3_LOCAL_BASE);
-        let slides = Window::pattern(n_layers, every);
+        let slides = Window::pattern(n_layers, every)?;
         Ok(Some(Window { size, slides, rope: Rope::new(base) }))
     }
 

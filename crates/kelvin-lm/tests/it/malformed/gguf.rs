@@ -3,7 +3,7 @@
 use kelvin_lm::ErrorKind::{Format, Unsupported};
 use kelvin_lm::format::gguf::Gguf;
 
-use super::{Case, case};
+use super::{BESIDE, Case, case};
 use crate::gguf::writer::{File, Piece, array_pair, pair, piece, string_pair, tensor, u32_pair};
 
 pub(super) const FORMAT: super::Format = super::Format {
@@ -12,6 +12,7 @@ pub(super) const FORMAT: super::Format = super::Format {
         let tables = [others, starts, metadata, alignments, tables, places, sizes];
         tables.into_iter().flat_map(|table| table()).collect()
     },
+    beside: BESIDE,
     read: |file| Gguf::parse(file).map(drop),
 };
 

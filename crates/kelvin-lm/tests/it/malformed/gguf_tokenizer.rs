@@ -4,7 +4,7 @@ use kelvin_lm::ErrorKind::{Format, Tokenizer, Unsupported};
 use kelvin_lm::format::gguf::Gguf;
 use kelvin_lm::tokenizer::Tokenizer as Built;
 
-use super::{Case, case};
+use super::{BESIDE, Case, case};
 use crate::gguf::writer::{File, Piece, array_pair, pair, piece, string_pair, u32_pair};
 
 pub(super) const FORMAT: super::Format = super::Format {
@@ -13,6 +13,7 @@ pub(super) const FORMAT: super::Format = super::Format {
         let tables = [lists, merges, roles, spellings];
         tables.into_iter().flat_map(|table| table()).collect()
     },
+    beside: BESIDE,
     read: |file| Gguf::parse(file).and_then(|gguf| Built::from_gguf(&gguf)).map(drop),
 };
 

@@ -3,12 +3,13 @@
 
 use kelvin_lm::ErrorKind::{Format, Io, Unsupported};
 
-use super::{Case, case};
+use super::{BESIDE, Case, case};
 use crate::oracle::shards;
 
 pub(super) const FORMAT: super::Format = super::Format {
     name: "index",
     cases: || [names(), maps()].concat(),
+    beside: BESIDE,
     read: |index| shards::open(&index).map(drop),
 };
 

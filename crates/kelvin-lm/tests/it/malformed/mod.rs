@@ -1,7 +1,7 @@
 //! Malformed files of every format, each with the error it must give: kind, sentence, place, hint.
 //!
 //! The known failures of other programs are among them, by name ([`KNOWN`]). Reading holds no more than
-//! twice the file and 1 MiB, whatever the file says.
+//! twice the file and 1 MiB, whatever the file says; a template that runs has a budget of its own.
 
 mod config_json;
 mod gguf;
@@ -45,16 +45,19 @@ impl Case {
 struct Format {
     name: &'static str,
     cases: fn() -> Vec<Case>,
+    /// The most bytes that reading may take beside twice the file.
+    beside: usize,
     read: fn(Vec<u8>) -> Result<()>,
 }
 
-const FORMATS: [Format; 6] = [
+const FORMATS: [Format; 7] = [
     gguf::FORMAT,
     gguf_tokenizer::FORMAT,
     safetensors::FORMAT,
     index::FORMAT,
     config_json::FORMAT,
     template::FORMAT,
+    template::RUNNING,
 ];
 
 /// What happened to other programs: the advisory or issue, and what the file did.
@@ -91,7 +94,7 @@ const KNOWN: [(&str, &str); 27] = [
 /// What a format's readers make of its malformed files, against what they must.
 fn refused_as_expected(format: &Format) {
     for Case { file, kind, error, hint, .. } in (format.cases)() {
-        let found = within(&file, BESIDE, format.read).expect_err(error);
+        let found = within(&file, format.beside, format.read).expect_err(error);
         let text = found.to_string().replace(shards::folder(), "FOLDER");
         assert_eq!((found.kind(), text.as_str()), (kind, error), "{}", format.name);
         refusal(&found, file.len());

@@ -3,7 +3,7 @@
 use kelvin_lm::ErrorKind::{Format, Unsupported};
 use kelvin_lm::format::Safetensors;
 
-use super::{Case, case};
+use super::{BESIDE, Case, case};
 use crate::oracle::safetensors::framed;
 
 pub(super) const FORMAT: super::Format = super::Format {
@@ -12,6 +12,7 @@ pub(super) const FORMAT: super::Format = super::Format {
         let tables = [starts, records, layouts, grammar, limits];
         tables.into_iter().flat_map(|table| table()).collect()
     },
+    beside: BESIDE,
     read: |file| Safetensors::parse(file).map(drop),
 };
 

@@ -10,7 +10,7 @@ use kelvin_lm::tokenizer::{ShowSpecial, SpecialTokens, Tokenizer};
 use super::{Verdict, tokenizer, verdict};
 
 /// The most bytes that a rendering may hold beside twice the template: its budget in values.
-const RENDERING: usize = 10 << 20;
+pub(crate) const RENDERING: usize = 10 << 20;
 /// The most characters of a prompt.
 const OUTPUT: usize = 1 << 20;
 
