@@ -114,7 +114,10 @@ fn code_of_cause(cause: &(dyn StdError + 'static)) -> Option<Code> {
     }
     if let Some(error) = cause.downcast_ref::<kelvin_lm::Error>() {
         return Some(match error.kind() {
-            ErrorKind::Prompt | ErrorKind::Context | ErrorKind::Parameter => Code::Typed,
+            ErrorKind::Prompt
+            | ErrorKind::Conversation
+            | ErrorKind::Context
+            | ErrorKind::Parameter => Code::Typed,
             ErrorKind::Logits | ErrorKind::Write => Code::Failed,
             _ => Code::Read,
         });

@@ -1,15 +1,15 @@
 //! From the flags to a model that is ready to run.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::ArgMatches;
+use kelvin_lm::chat::ChatTemplate;
 use kelvin_lm::defaults::GenerationDefaults;
-use kelvin_lm::dtype::Dtype;
-use kelvin_lm::format::gguf::Gguf;
 use kelvin_lm::kernel::{Activations, EngineOptions, Level};
 use kelvin_lm::tokenizer::{SpecialTokens, Tokenizer};
-use kelvin_lm::{Model, TokenId};
+use kelvin_lm::{Checkpoint, Model, ModelOptions, Stored, TokenId, WeightDtype};
 use serde_json::{Value, json};
 
 use crate::args::policy::text;
@@ -27,6 +27,10 @@ pub(crate) struct Loaded {
     pub(crate) model: Model,
     /// Text to tokens and back.
     pub(crate) tokenizer: Tokenizer,
+    /// Messages to prompts; asked for only in conversations, so that a bad one is no matter elsewhere.
+    pub(crate) template: kelvin_lm::Result<Option<ChatTemplate>>,
+    /// What its publisher wants of a policy; nothing where no policy was asked for.
+    pub(crate) defaults: GenerationDefaults,
     /// Name, file, type and size.
     pub(crate) card: Card,
 }
@@ -44,30 +48,36 @@ pub(crate) struct Card {
     pub(crate) n_params: u64,
 }
 
-/// The GGUF file that `-m` names, checked.
+/// The model that `-m` names, checked, its weights unread.
 ///
 /// # Errors
 ///
 /// Something read: no `-m`, nothing of that name, or not a model.
-pub(crate) fn open(matches: &ArgMatches, console: &Console<'_>) -> Result<(Gguf, Card)> {
+pub(crate) fn open(matches: &ArgMatches, console: &Console<'_>) -> Result<(Checkpoint, Card)> {
     open_named(text(matches, "model").ok_or_else(models::unnamed)?, console)
 }
 
-/// The GGUF file of this name, checked.
+/// The model of this name, checked, its weights unread.
 ///
 /// # Errors
 ///
 /// Something read: nothing of that name, or not a model.
-pub(crate) fn open_named(name: &str, console: &Console<'_>) -> Result<(Gguf, Card)> {
+pub(crate) fn open_named(name: &str, console: &Console<'_>) -> Result<(Checkpoint, Card)> {
     let path = models::locate(name, console.places())?;
     memory::check_file(&path)?;
-    let gguf = Gguf::read(&path)?;
-    let name = match path.file_stem() {
-        Some(stem) if name.contains(['/', '\\']) => stem.to_string_lossy().into_owned(),
+    let checkpoint = Checkpoint::open(&path)?;
+    let (dtype, n_params) = (mix(&checkpoint), n_params(&checkpoint));
+    let card = Card { name: called(name, &path), path, dtype, n_params };
+    Ok((checkpoint, card))
+}
+
+/// What a model is called: the last part of a path, or the name as it was given.
+fn called(name: &str, path: &Path) -> String {
+    let part = if path.is_dir() { path.file_name() } else { path.file_stem() };
+    match part {
+        Some(part) if Path::new(name) == path => part.to_string_lossy().into_owned(),
         _ => name.trim_end_matches(".gguf").to_owned(),
-    };
-    let card = Card { name, path, dtype: mix(&gguf), n_params: n_params(&gguf) };
-    Ok((gguf, card))
+    }
 }
 
 /// The model, its tokenizer and the policy for it.
@@ -80,33 +90,74 @@ pub(crate) fn with_policy(
     console: &mut Console<'_>,
 ) -> Result<(Loaded, Policy)> {
     Policy::resolve(matches, None)?; // what is typed wrong is said before a model is read
-    let (gguf, card) = open(matches, console)?;
-    let defaults = GenerationDefaults::from_gguf(gguf.metadata());
+    let (checkpoint, card) = open(matches, console)?;
+    let defaults = checkpoint.generation_defaults()?;
     let policy = Policy::resolve(matches, Some(&defaults))?;
     console.warn_all(&policy.warnings)?;
-    memory::check(&gguf, &card, console)?;
-    let loaded = assemble(&gguf, card, engine_options(matches)?)?;
+    let options = model_options(matches)?;
+    memory::check(&checkpoint, &card, options.dtype, console)?;
+    let loaded = assemble(&checkpoint, card, options)?;
     if !matches.get_flag("raw") {
         defaults.check_tokens(loaded.model.config().vocab_size)?;
     }
-    Ok((loaded.with_ends(&defaults)?, policy))
+    let mut loaded = loaded.with_ends(&defaults)?;
+    loaded.defaults = defaults;
+    Ok((loaded, policy))
 }
 
-/// The model and its tokenizer, from its file's bytes.
+/// The model and its tokenizer, from their files.
 ///
 /// # Errors
 ///
-/// Those of a file that is no model of a known architecture.
-pub(crate) fn assemble(gguf: &Gguf, card: Card, options: EngineOptions) -> Result<Loaded> {
-    let in_file = |error: kelvin_lm::Error| error.in_file(&card.path);
+/// Those of a file that is no model of a known architecture, or of a tokenizer with more tokens than
+/// the model has rows.
+pub(crate) fn assemble(
+    checkpoint: &Checkpoint,
+    card: Card,
+    options: ModelOptions,
+) -> Result<Loaded> {
+    let in_file = |error: kelvin_lm::Error| match error.path() {
+        Some(_) => error,
+        None => error.in_file(&card.path),
+    };
     // side by side: the one packs weights, the other builds tables
     let (model, tokenizer) = std::thread::scope(|scope| {
-        let tokenizer = scope.spawn(|| Tokenizer::from_gguf(gguf));
-        (Model::from_gguf(gguf, options), tokenizer.join())
+        let tokenizer = scope.spawn(|| Tokenizer::open(checkpoint));
+        (Model::open(checkpoint, options), tokenizer.join())
     });
     let tokenizer = tokenizer.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
     let (model, tokenizer) = (model.map_err(in_file)?, tokenizer.map_err(in_file)?);
-    Ok(Loaded { model, tokenizer, card })
+    tokenizer.check_rows(model.config().vocab_size).map_err(in_file)?;
+    let template = ChatTemplate::open(checkpoint, None).map_err(in_file);
+    let defaults = GenerationDefaults::default();
+    let dtype = held(&model, card.dtype, options.dtype);
+    Ok(Loaded { model, tokenizer, template, defaults, card: Card { dtype, ..card } })
+}
+
+/// The formats that weights are held in, of those they are stored in: `Q8_0 of BF16`, and `F16 and
+/// Q8_0 of BF16` where not every row is made of whole blocks.
+fn held(model: &Model, stored: String, asked: WeightDtype) -> String {
+    if asked == WeightDtype::Auto {
+        return stored;
+    }
+    let held: Vec<&str> = model.dtypes().iter().map(|(dtype, _)| dtype.name()).collect();
+    let held = held.join(" and ");
+    if held == stored { stored } else { format!("{held} of {stored}") }
+}
+
+/// Everything that the flags say about how a model is loaded and run.
+///
+/// # Errors
+///
+/// Those of [`engine_options`].
+pub(crate) fn model_options(matches: &ArgMatches) -> Result<ModelOptions> {
+    Ok(ModelOptions { engine: engine_options(matches)?, dtype: weight_dtype(matches)? })
+}
+
+/// The format that weights are to be held in.
+fn weight_dtype(matches: &ArgMatches) -> Result<WeightDtype> {
+    let asked = matches.try_get_one::<String>("dtype").ok().flatten(); // inspecting has no such flag
+    Ok(asked.map_or(Ok(WeightDtype::Auto), |name| name.parse())?)
 }
 
 /// Threads, instruction set and activations from their flags.
@@ -123,6 +174,22 @@ pub(crate) fn engine_options(matches: &ArgMatches) -> Result<EngineOptions> {
     };
     let threads = matches.get_one::<u16>("threads").map(|&n| usize::from(n));
     Ok(EngineOptions { threads, level, profile: None, activations })
+}
+
+/// The tokens of something typed, which an error names.
+///
+/// # Errors
+///
+/// Something typed: a text that the vocabulary cannot spell.
+pub(crate) fn encoded(ids: kelvin_lm::Result<Vec<TokenId>>, what: &str) -> Result<Vec<TokenId>> {
+    let ids = ids.map_err(|error| {
+        let failure = Failure::typed(format!("{what}: {error}"));
+        match error.way_out() {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    });
+    Ok(ids?)
 }
 
 impl Loaded {
@@ -142,13 +209,7 @@ impl Loaded {
     ///
     /// Something typed: a text that the vocabulary cannot spell, or one without a single token.
     pub(crate) fn encode(&self, prompt: &str, special: SpecialTokens) -> Result<Vec<TokenId>> {
-        let ids = self.tokenizer.encode_prompt(prompt, special).map_err(|error| {
-            let failure = Failure::typed(format!("the prompt: {error}"));
-            match error.way_out() {
-                Some(hint) => failure.hint(hint),
-                None => failure,
-            }
-        })?;
+        let ids = encoded(self.tokenizer.encode_prompt(prompt, special), "the prompt")?;
         if ids.is_empty() {
             let what = "the prompt is empty, and this model puts no token of its own before it";
             return Err(Failure::typed(what).hint("give at least one character").into());
@@ -215,29 +276,24 @@ const MIXES: [(u32, &str); 16] = [
 ];
 
 /// The mix of types that the file says it is, or the type of most of its weights.
-fn mix(gguf: &Gguf) -> String {
+fn mix(checkpoint: &Checkpoint) -> String {
+    let Checkpoint::Gguf(gguf) = checkpoint else { return dominant(checkpoint) };
     let said = gguf.metadata().u32("general.file_type").ok().flatten();
     let known = said.and_then(|said| MIXES.iter().find(|(number, _)| *number == said));
-    known.map_or_else(|| dominant(gguf).to_string(), |(_, name)| (*name).to_owned())
+    known.map_or_else(|| dominant(checkpoint), |(_, name)| (*name).to_owned())
 }
 
-/// The type that holds most of the file's weights.
-fn dominant(gguf: &Gguf) -> Dtype {
-    let held = |dtype: Dtype| -> u64 {
-        gguf.tensors()
-            .filter(|tensor| tensor.dtype() == dtype)
-            .map(|it| n_elements(it.shape()))
-            .sum()
-    };
-    Dtype::ALL.into_iter().max_by_key(|&dtype| held(dtype)).unwrap_or(Dtype::F32)
+/// The type that holds most of the weights.
+fn dominant(checkpoint: &Checkpoint) -> String {
+    let mut held = BTreeMap::new();
+    for tensor in checkpoint.tensors() {
+        *held.entry(tensor.dtype_name.clone()).or_insert(0_u64) += tensor.n_numbers();
+    }
+    held.into_iter().max_by_key(|(_, n)| *n).map_or_else(String::new, |(dtype, _)| dtype)
 }
 
-/// How many weights the file holds.
-pub(crate) fn n_params(gguf: &Gguf) -> u64 {
-    gguf.tensors().map(|tensor| n_elements(tensor.shape())).sum()
-}
-
-/// How many numbers a tensor of this shape holds.
-pub(crate) fn n_elements(shape: &[u64]) -> u64 {
-    shape.iter().product()
+/// How many weights the model has; how many numbers its files hold, where it is none known here.
+fn n_params(checkpoint: &Checkpoint) -> u64 {
+    let stored = || checkpoint.tensors().iter().map(Stored::n_numbers).sum();
+    checkpoint.config().map_or_else(|_| stored(), |config| config.n_params())
 }

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod chat;
 mod cmd;
 mod console;
 mod engine;
@@ -66,6 +67,7 @@ fn run(matches: Result<ArgMatches, clap::Error>, console: &mut Console<'_>) -> R
     match name {
         "generate" => cmd::generate::run(matches, console),
         "next" => cmd::next::run(matches, console),
+        "chat" => cmd::chat::run(matches, console),
         "score" => cmd::score::run(matches, console),
         "tour" => cmd::tour::run(matches, console),
         "models" => cmd::models::run(matches, console),

@@ -5,9 +5,8 @@ use std::io;
 use std::path::Path;
 
 use anyhow::Result;
-use kelvin_lm::Config;
-use kelvin_lm::format::gguf::Gguf;
 use kelvin_lm::memory::{Fit, MemoryNeed, Room};
+use kelvin_lm::{Checkpoint, Config, Model, WeightDtype};
 
 use crate::console::Console;
 use crate::exit::Failure;
@@ -24,11 +23,18 @@ pub(crate) fn room() -> Option<Room> {
     Room::from_meminfo(&fs::read_to_string("/proc/meminfo").ok()?)
 }
 
-/// What the model in a file needs on all cores.
-pub(crate) fn need(gguf: &Gguf, config: &Config) -> MemoryNeed {
+/// What a model needs on all cores, its weights held in `dtype`.
+///
+/// # Errors
+///
+/// Those of weights that are not read here.
+pub(crate) fn need(
+    checkpoint: &Checkpoint,
+    config: &Config,
+    dtype: WeightDtype,
+) -> kelvin_lm::Result<MemoryNeed> {
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let tensors: Vec<_> = gguf.tensors().collect();
-    MemoryNeed::of(config, tensors.iter().map(|tensor| (tensor.dtype(), tensor.shape())), threads)
+    Ok(MemoryNeed::of(config, Model::weight_bytes(checkpoint, dtype)?, threads))
 }
 
 /// Refuses a file that is larger than all memory, before a byte of it is read.
@@ -49,9 +55,15 @@ pub(crate) fn check_file(path: &Path) -> Result<(), Failure> {
 /// # Errors
 ///
 /// Something read (exit 3), with both sizes.
-pub(crate) fn check(gguf: &Gguf, card: &Card, console: &mut Console<'_>) -> Result<()> {
-    let (Some(room), Ok(config)) = (room(), Config::from_gguf(gguf)) else { return Ok(()) };
-    let need = need(gguf, &config);
+pub(crate) fn check(
+    checkpoint: &Checkpoint,
+    card: &Card,
+    dtype: WeightDtype,
+    console: &mut Console<'_>,
+) -> Result<()> {
+    let (Some(room), Ok(config)) = (room(), checkpoint.config()) else { return Ok(()) };
+    // what cannot be read is said when it is
+    let Ok(need) = need(checkpoint, &config, dtype) else { return Ok(()) };
     // the file's bytes are in memory by now, until the weights are packed beside them
     let running = need.at(USUAL.min(config.max_seq as u64));
     match verdict(room, need.weights, running) {

@@ -55,13 +55,15 @@ pub(crate) fn locate(model: &str, places: Places<'_>) -> Result<PathBuf, anyhow:
         return Ok(path); // the reader says what is wrong
     }
     let cache = places.cache();
+    let mut broken = None;
     for name in &candidates {
-        if let Some(snapshot) = cache.snapshot(name.repo(), name.revision()) {
-            let found = snapshot.model(name.file());
-            return found.map_err(|error| incomplete(error, name).into());
+        let Some(snapshot) = cache.snapshot(name.repo(), name.revision()) else { continue };
+        match snapshot.model(name.file()) {
+            Ok(path) => return Ok(path),
+            Err(error) => broken = broken.or_else(|| Some(incomplete(error, name))),
         }
     }
-    Err(not_found(model, &candidates, places).into())
+    Err(broken.unwrap_or_else(|| not_found(model, &candidates, places)).into())
 }
 
 /// A file, or a folder with a model in it. Any other folder may just have the name of a model.

@@ -26,6 +26,8 @@ const HOT: f64 = 2.0;
 pub(crate) enum Origin {
     /// Its own flag.
     Flag,
+    /// `/set` in a conversation.
+    Set,
     /// The text of `--pipeline`.
     Pipeline,
     /// A named preset.
@@ -38,6 +40,7 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Flag => f.write_str("flag"),
+            Self::Set => f.write_str("/set"),
             Self::Pipeline => f.write_str("pipeline"),
             Self::Preset(name) => write!(f, "preset {name}"),
             Self::Model(source) => write!(f, "{source} (--raw to ignore)"),
@@ -302,4 +305,217 @@ pub(crate) fn origins(settings: &[Setting], told: impl Fn(&Setting) -> &str) -> 
     let rest =
         if settings.is_empty() { "everything off: built-in" } else { "all else off: built-in" };
     groups.into_iter().map(group).chain([rest.to_owned()]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use kelvin_lm::format::gguf::Gguf;
+
+    use super::*;
+
+    /// One parameter: its value and its off in each layer that can have them.
+    struct Case {
+        stage: &'static str,
+        flag: [&'static str; 2],
+        config: [&'static str; 2],
+        gguf: (&'static str, [f32; 2]),
+    }
+
+    const CASES: [Case; 5] = [
+        Case {
+            stage: "temperature",
+            flag: ["0.25", "off"],
+            config: ["\"temperature\": 0.35", "\"temperature\": 1.0"],
+            gguf: ("temp", [0.45, 1.0]),
+        },
+        Case {
+            stage: "top-k",
+            flag: ["11", "off"],
+            config: ["\"top_k\": 12", "\"top_k\": 0"],
+            gguf: ("top_k", [13.0, 0.0]),
+        },
+        Case {
+            stage: "top-p",
+            flag: ["0.21", "off"],
+            config: ["\"top_p\": 0.95", "\"top_p\": 1"],
+            gguf: ("top_p", [0.94, 1.0]),
+        },
+        Case {
+            stage: "min-p",
+            flag: ["0.01", "off"],
+            config: ["\"min_p\": 0.02", "\"min_p\": 0.0"],
+            gguf: ("min_p", [0.03, 0.0]),
+        },
+        Case {
+            stage: "repetition-penalty",
+            flag: ["1.1", "off"],
+            config: ["\"repetition_penalty\": 1.2", "\"repetition_penalty\": 1.0"],
+            gguf: ("penalty_repeat", [1.3, 1.0]),
+        },
+    ];
+
+    /// A GGUF file with one `general.sampling` number, and nothing else.
+    fn gguf(key: &str, value: f32) -> GenerationDefaults {
+        let key = format!("general.sampling.{key}");
+        let mut file = b"GGUF\x03\0\0\0".to_vec();
+        file.extend([0_u64, 1, key.len() as u64].map(u64::to_le_bytes).concat());
+        file.extend(key.as_bytes());
+        file.extend(6_u32.to_le_bytes());
+        file.extend(value.to_le_bytes());
+        let gguf = Gguf::parse(file).expect("well formed");
+        GenerationDefaults::from_gguf(gguf.metadata())
+    }
+
+    fn config(json: &str) -> GenerationDefaults {
+        let json = format!("{{{json}}}");
+        GenerationDefaults::from_generation_config(json.as_bytes()).expect("a sound file")
+    }
+
+    fn policy(args: &[&str], defaults: &GenerationDefaults) -> Policy {
+        let line = ["kelvin", "generate", "-m", "x", "prompt"].iter().chain(args);
+        let matches = crate::args::command().try_get_matches_from(line).expect("sound flags");
+        let (_, matches) = matches.subcommand().expect("generate");
+        Policy::resolve(matches, Some(defaults)).expect("sound values")
+    }
+
+    /// The stage as it must be, in its text form.
+    fn built(stage: &str, value: &str) -> String {
+        Shown(kelvin::build_stage(stage, value).expect("in range").as_ref()).to_string()
+    }
+
+    fn preset_value(stage: &str) -> Option<&'static str> {
+        match stage {
+            "temperature" => Some("0.7"),
+            "top-p" => Some("0.9"),
+            _ => None,
+        }
+    }
+
+    /// Every way to set or not to set a parameter in each layer, off included: the highest one that
+    /// says anything wins, with its own value and its name.
+    #[test]
+    fn the_highest_layer_that_says_anything_wins() {
+        let ways = [None, Some(0), Some(1)];
+        let mut n_cases = 0;
+        for case in &CASES {
+            let all = ways.map(|flag| ways.map(|config| ways.map(|gguf| (flag, config, gguf))));
+            for (flag, file, model) in all.into_iter().flatten().flatten() {
+                for preset in [false, true] {
+                    let lower = model.map(|at| gguf(case.gguf.0, case.gguf.1[at]));
+                    let upper = file.map(|at| config(case.config[at]));
+                    let defaults = upper.unwrap_or_default().over(lower.unwrap_or_default());
+                    let flag_name = format!("--{}", case.stage);
+                    let mut args = Vec::new();
+                    args.extend(
+                        flag.into_iter().flat_map(|at| [flag_name.as_str(), case.flag[at]]),
+                    );
+                    args.extend(if preset { &["--preset", "balanced"][..] } else { &[] });
+                    let in_config =
+                        |at: usize| case.config[at].split(' ').nth(1).expect("a value").to_owned();
+                    let off = |text: String| {
+                        if text == "0" && case.stage == "top-k" { "off".to_owned() } else { text }
+                    };
+                    let expected = flag
+                        .map(|at| (case.flag[at].to_owned(), Origin::Flag))
+                        .or_else(|| {
+                            let value = preset_value(case.stage).filter(|_| preset)?;
+                            Some((value.to_owned(), Origin::Preset("balanced")))
+                        })
+                        .or_else(|| {
+                            Some((off(in_config(file?)), Origin::Model(Source::GenerationConfig)))
+                        })
+                        .or_else(|| {
+                            Some((
+                                off(case.gguf.1[model?].to_string()),
+                                Origin::Model(Source::Gguf),
+                            ))
+                        });
+                    let expected =
+                        expected.map(|(value, origin)| (built(case.stage, &value), origin));
+                    let found = policy(&args, &defaults);
+                    let setting = found.settings.iter().find(|setting| setting.name == case.stage);
+                    let setting = setting.map(|setting| (setting.shown.clone(), setting.origin));
+                    assert_eq!(setting, expected, "{}: {args:?}, {defaults:?}", case.stage);
+                    args.push("--raw");
+                    let raw = policy(&args, &defaults);
+                    let of_model = |setting: &Setting| matches!(setting.origin, Origin::Model(_));
+                    assert!(!raw.settings.iter().any(of_model), "{args:?}");
+                    n_cases += 1;
+                }
+            }
+        }
+        assert_eq!(n_cases, 5 * 27 * 2);
+    }
+
+    #[test]
+    fn a_model_may_be_greedy_until_somebody_asks_to_draw() {
+        let greedy = |args: &[&str], json: &str| {
+            let policy = policy(args, &config(json));
+            let setting = policy.settings.iter().find(|setting| setting.name == "greedy");
+            assert_eq!(policy.pipeline.is_greedy(), setting.is_some());
+            setting.map(|setting| setting.origin)
+        };
+        let model = Some(Origin::Model(Source::GenerationConfig));
+        let cold = "\"do_sample\": false, \"top_p\": 0.9";
+        assert_eq!(greedy(&[], cold), model);
+        assert_eq!(greedy(&["--repetition-penalty", "1.1"], cold), model, "greedy heeds penalties");
+        assert_eq!(greedy(&["--greedy"], cold), Some(Origin::Flag));
+        let asking = [
+            ["--temperature", "0.8"],
+            ["--top-k", "40"],
+            ["--min-p", "off"],
+            ["--preset", "factual"],
+            ["--pipeline", "top-k(2)"],
+        ];
+        for args in asking {
+            assert_eq!(greedy(&args, cold), None, "{args:?}");
+        }
+        assert_eq!(greedy(&["--raw"], cold), None);
+        for json in ["", "\"do_sample\": true", "\"do_sample\": null"] {
+            assert_eq!(greedy(&[], json), None, "{json}");
+        }
+        let drawn = policy(&["--top-k", "40"], &config(cold));
+        assert_eq!(drawn.pipeline.to_string(), "top-k(40) | top-p(0.9)");
+        let warned = policy(&[], &config(cold));
+        assert_eq!(warned.warnings, ["greedy ignores top-p"]);
+    }
+
+    #[test]
+    fn what_the_model_says_of_more_than_the_pipeline_is_passed_on() {
+        let json = "\"max_new_tokens\": 9, \"stop_strings\": [\"END\"], \"num_beams\": 4";
+        for args in [&[][..], &["--pipeline", "top-k(2)"]] {
+            let found = policy(args, &config(json));
+            assert_eq!(found.length, Some((Length::MaxNewTokens(9), Source::GenerationConfig)));
+            assert_eq!(found.stops.map(|(stops, _)| stops), Some(vec!["END".to_owned()]));
+            assert_eq!(found.warnings, ["generation_config.json: num_beams = 4 is not applied"]);
+        }
+        let raw = policy(&["--raw"], &config(json));
+        assert_eq!((raw.length, raw.stops, raw.warnings.len()), (None, None, 0));
+    }
+
+    #[test]
+    fn a_value_outside_its_range_is_something_read_and_a_flag_above_it_hides_it() {
+        let bad = config("\"top_p\": 1.5");
+        let line = ["kelvin", "generate", "-m", "x", "prompt"];
+        let matches = crate::args::command().try_get_matches_from(line).expect("sound flags");
+        let (_, matches) = matches.subcommand().expect("generate");
+        let error = Policy::resolve(matches, Some(&bad)).expect_err("outside");
+        assert_eq!(crate::exit::code_of(&error), crate::exit::Code::Read);
+        let expected =
+            "generation_config.json: top_p = 1.5 is outside 0 < p ≤ 1 (use 1 to keep every token)";
+        assert_eq!(error.to_string(), expected);
+        assert_eq!(policy(&["--top-p", "0.5"], &bad).pipeline.to_string(), "top-p(0.5)");
+    }
+
+    #[test]
+    fn origins_are_told_by_group() {
+        let found = policy(&["--top-k", "5"], &config("\"top_p\": 0.95, \"temperature\": 0.6"));
+        let told = origins(&found.settings, |setting| &setting.shown);
+        let expected = [
+            "temperature(0.6), top-p(0.95): generation_config.json (--raw to ignore)",
+            "top-k(5): flag",
+            "all else off: built-in",
+        ];
+        assert_eq!(told, expected);
+    }
 }

@@ -20,11 +20,16 @@ pub(crate) fn answer(error: &clap::Error, console: &mut Console<'_>) -> Result<C
         write!(console.err, "{}", error.render().ansi())?;
         return Ok(Code::Typed);
     }
+    Err(failure(error).into())
+}
+
+/// An error of the command line, with the nearest right spelling.
+pub(crate) fn failure(error: &clap::Error) -> Failure {
     let text = error.to_string();
     let message: Vec<&str> = text.lines().take_while(|line| !line.trim().is_empty()).collect();
     let message = message.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ");
     let message = message.strip_prefix("error: ").unwrap_or(&message);
-    Err(Failure::typed(message).hint(hint(error)).into())
+    Failure::typed(message).hint(hint(error))
 }
 
 fn hint(error: &clap::Error) -> String {

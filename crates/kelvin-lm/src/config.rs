@@ -45,8 +45,7 @@ impl Architecture {
 
     /// What to say of a name that is none of those known.
     pub(crate) fn unknown(name: &str, known: &[&str]) -> Error {
-        let known = known.join(", ");
-        let name = Text(name.as_bytes());
+        let (name, known) = (Text(name.as_bytes()), known.join(", "));
         let detail = format!("architecture \"{name}\" is not one of those known: {known}");
         Error::new(ErrorKind::Unsupported, detail)
             .hint(format!("use a model of one of these architectures: {known}"))

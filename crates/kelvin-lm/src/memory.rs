@@ -2,8 +2,6 @@
 
 use crate::cache::KvCache;
 use crate::config::Config;
-use crate::dtype::Dtype;
-use crate::kernel::Matrix;
 use crate::model::Scratch;
 
 /// The memory of one model and one sequence, in bytes.
@@ -27,16 +25,11 @@ pub struct MemoryNeed {
 }
 
 impl MemoryNeed {
-    /// The need of a model with these tensors, each stored as this type with these dimensions
-    /// (outermost first), on so many threads.
-    pub fn of<'t>(
-        config: &Config,
-        tensors: impl IntoIterator<Item = (Dtype, &'t [u64])>,
-        threads: usize,
-    ) -> Self {
-        let weights = tensors.into_iter().map(|(dtype, shape)| tensor_bytes(dtype, shape));
+    /// The need of a model whose weights take `weights` bytes
+    /// ([`Model::weight_bytes`](crate::Model::weight_bytes)), on so many threads.
+    pub fn of(config: &Config, weights: u64, threads: usize) -> Self {
         Self {
-            weights: weights.fold(0, u64::saturating_add),
+            weights,
             cache_per_position: KvCache::bytes_per_position(config),
             scratch: Scratch::bytes_for(config),
             scratch_per_position: Scratch::bytes_per_position(threads),
@@ -47,14 +40,6 @@ impl MemoryNeed {
     pub fn at(&self, positions: u64) -> u64 {
         let for_each = self.cache_per_position.saturating_add(self.scratch_per_position);
         self.weights.saturating_add(self.scratch).saturating_add(for_each.saturating_mul(positions))
-    }
-}
-
-/// Matrices keep their type; vectors are f32 in memory.
-fn tensor_bytes(dtype: Dtype, shape: &[u64]) -> u64 {
-    match *shape {
-        [rows, cols] => Matrix::bytes_for(dtype, rows, cols),
-        _ => shape.iter().fold(size_of::<f32>() as u64, |bytes, &dim| bytes.saturating_mul(dim)),
     }
 }
 
@@ -117,12 +102,13 @@ impl Room {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dtype::Dtype;
+    use crate::kernel::Matrix;
 
     #[test]
     fn numbers_beyond_all_memory_do_not_wrap() {
-        assert_eq!(tensor_bytes(Dtype::F32, &[u64::MAX, u64::MAX]), u64::MAX);
-        assert_eq!(tensor_bytes(Dtype::Q4K, &[1 << 40, 1 << 40]), u64::MAX);
-        assert_eq!(tensor_bytes(Dtype::F32, &[u64::MAX]), u64::MAX);
+        assert_eq!(Matrix::bytes_for(Dtype::F32, u64::MAX, u64::MAX), u64::MAX);
+        assert_eq!(Matrix::bytes_for(Dtype::Q4K, 1 << 40, 1 << 40), u64::MAX);
         let need = MemoryNeed {
             weights: u64::MAX,
             cache_per_position: u64::MAX,

@@ -1,15 +1,21 @@
 //! The flags that say which model runs, and on what.
 
 use clap::{Arg, value_parser};
+use kelvin_lm::WeightDtype;
 
 const MODEL: &str = "Model";
 
-/// Model, threads, activations, instruction set.
-pub(crate) fn args() -> [Arg; 4] {
+/// Model, format of weights, threads, activations, instruction set.
+pub(crate) fn args() -> [Arg; 5] {
     [
         Arg::new("model").short('m').long("model").value_name("MODEL").help(
             "A file or folder, org/name from the hub's cache, or a name of `kelvin models ls`",
         ),
+        Arg::new("dtype")
+            .long("dtype")
+            .value_name("TYPE")
+            .value_parser(WeightDtype::ALL.map(WeightDtype::name))
+            .help("Format that weights are held in [default: auto, as in the file]"),
         Arg::new("threads")
             .long("threads")
             .value_name("N")

@@ -1,5 +1,6 @@
 //! The command line: its commands and flags, built from the registry of stages.
 
+pub(crate) mod chat;
 pub(crate) mod context;
 pub(crate) mod engine;
 pub(crate) mod policy;
@@ -28,7 +29,7 @@ pub(crate) fn command() -> Command {
         .styles(styles())
         .arg(color().global(true))
         .arg(quiet().global(true))
-        .subcommands([generate(), next(), score(), tour(), models()])
+        .subcommands([generate(), chat(), next(), score(), tour(), models()])
         .subcommands([stages(), presets(), examples(), doctor(), bench(), completions()])
 }
 
@@ -55,6 +56,30 @@ fn generate() -> Command {
         .args(length())
         .args(context::args())
         .args([show_special(), echo(), raw_text()])
+        .arg(chat::flag())
+        .args(chat::args().map(|arg| arg.requires("chat")))
+        .args([show().help("List the tokens, each with N candidates"), json()])
+}
+
+/// `kelvin chat` by itself; a conversation reads its settings with it again.
+pub(crate) fn chat() -> Command {
+    Command::new("chat")
+        .about("Talk with a model, or have it answer one message")
+        .long_about(
+            "Talk with a model that has a chat template.\n\nWith a PROMPT the model answers it and that is \
+             all; - reads it from stdin. Without one each line is a message, from the terminal or from a \
+             pipe: the conversation goes on until its end (Ctrl-D). /help lists the commands of a \
+             conversation. Answers go to stdout, all else to stderr. Ctrl-C stops an answer and keeps the \
+             conversation.",
+        )
+        .arg(Arg::new("prompt").help("A message to answer; - for stdin").value_name("PROMPT"))
+        .args(engine::args())
+        .args(policy::args())
+        .args(randomness::args())
+        .args(length())
+        .args(context::args())
+        .args([show_special(), echo(), raw_text()])
+        .args(chat::args())
         .args([show().help("List the tokens, each with N candidates"), json()])
 }
 
@@ -97,6 +122,8 @@ fn next() -> Command {
         .args(policy::args())
         .args(randomness::args())
         .args(context::args().map(|arg| arg.conflicts_with_all(["logits", "example"])))
+        .arg(chat::flag().conflicts_with_all(["logits", "example"]))
+        .args(chat::args().map(|arg| arg.requires("chat")))
         .args([show(), draws(), bits(), raw_text().conflicts_with_all(["logits", "example"]), json()])
 }
 

@@ -53,6 +53,13 @@ impl Randomness {
         }
     }
 
+    /// What other flags say; where they name no seed, this one stays.
+    pub(crate) fn changed(self, matches: &ArgMatches) -> Self {
+        let Self { seed, random, .. } = self;
+        let said = Self::from_matches(matches);
+        if said.random { Self { seed, random, ..said } } else { said }
+    }
+
     /// The first sample's seed for a prompt; an empty one stands for bare logits.
     pub(crate) fn for_prompt(self, prompt: &[TokenId]) -> Seed {
         let own = if prompt.is_empty() { 0 } else { kelvin::stream_of(prompt) };

@@ -24,10 +24,11 @@ const DECODE: usize = 128;
 
 /// Runs the command.
 pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Code> {
-    let (gguf, card) = load::open(matches, console)?;
-    memory::check(&gguf, &card, console)?;
-    let loaded = load::assemble(&gguf, card, load::engine_options(matches)?)?;
-    drop(gguf); // a copy of all weights
+    let (checkpoint, card) = load::open(matches, console)?;
+    let options = load::model_options(matches)?;
+    memory::check(&checkpoint, &card, options.dtype, console)?;
+    let loaded = load::assemble(&checkpoint, card, options)?;
+    drop(checkpoint); // of a GGUF file, a copy of all weights
     let mut facts = loaded.facts();
     facts.push(format!("{} threads", loaded.model.engine().threads()));
     facts.push(loaded.model.engine().level().name().to_owned());

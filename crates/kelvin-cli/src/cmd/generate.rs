@@ -1,15 +1,19 @@
 //! `kelvin generate`: prompts to text, streamed.
 
+use std::ops::Range;
+
 use anyhow::Result;
 use clap::ArgMatches;
 use kelvin::{Sampler, Seed, TokenId};
+use kelvin_lm::chat::Message;
 use kelvin_lm::defaults::Length;
-use kelvin_lm::generate::{Batch, Context, Detok, Request};
+use kelvin_lm::generate::{Batch, Context, Detok, Request, Session};
 use kelvin_lm::tokenizer::{ShowSpecial, SpecialTokens};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::args::randomness::Randomness;
 use crate::args::{context, policy};
+use crate::chat::Chat;
 use crate::console::Console;
 use crate::exit::Code;
 use crate::load::{self, Loaded};
@@ -22,12 +26,47 @@ const MAX_NEW_TOKENS: usize = 256;
 
 /// Runs the command.
 pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Code> {
-    let (loaded, policy) = load::with_policy(matches, console)?;
+    let texts = matches.get_many::<String>("prompt").expect("a prompt is required");
+    let kind = if matches.get_flag("chat") { Kind::Messages } else { Kind::Texts };
+    run_once(matches, texts.cloned().collect(), kind, console)
+}
+
+/// What prompts are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Texts to continue.
+    Texts,
+    /// Messages to answer.
+    Messages,
+}
+
+/// Continues texts, or answers messages, each by itself.
+///
+/// # Errors
+///
+/// Those of loading the model, of what was typed, and of writing.
+pub(super) fn run_once(
+    matches: &ArgMatches,
+    texts: Vec<String>,
+    kind: Kind,
+    console: &mut Console<'_>,
+) -> Result<Code> {
+    let (mut loaded, policy) = load::with_policy(matches, console)?;
     if policy.is_untouched() {
         console.hint(UNTOUCHED)?;
     }
     let randomness = Randomness::from_matches(matches);
-    let job = Job::from_matches(matches, &loaded, &policy, randomness)?;
+    let chat = match kind {
+        Kind::Texts => None,
+        Kind::Messages => Some(Chat::from_matches(matches, &mut loaded)?),
+    };
+    let prompt = |text| match &chat {
+        None => Prompt::text(text, &loaded, load::special_tokens(matches), randomness),
+        Some(chat) => Prompt::message(text, &loaded, chat, randomness),
+    };
+    let prompts = texts.into_iter().map(prompt).collect::<Result<Vec<_>>>()?;
+    let mut job = Job::from_matches(matches, prompts, &loaded, &policy)?;
+    job.facts.extend(chat.iter().flat_map(Chat::facts));
     let mut batch = job.batch(&loaded, &policy)?;
     introduce(&job, &loaded, &policy, randomness, console)?;
     playback::listen_for_interrupts()?;
@@ -35,18 +74,19 @@ pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Cod
     let totals = if matches.get_flag("json") {
         play(&mut batch, &mut JsonLines::new(console, &loaded.tokenizer, job.show, openings)?)?
     } else {
-        let view = if job.show > 0 { View::Candidates(job.show) } else { View::Text };
-        play(&mut batch, &mut InOrder::new(console, &loaded.tokenizer, view, &openings)?)?
+        play(&mut batch, &mut InOrder::new(console, &loaded.tokenizer, job.view(), &openings)?)?
     };
     console.talk(&footer(&totals))?;
     Ok(code(&totals))
 }
 
 /// What is to be generated.
-struct Job {
+pub(super) struct Job {
     prompts: Vec<Prompt>,
     history: Vec<TokenId>,
     n_samples: u32,
+    /// The choice index of the first sample.
+    pub(super) first_choice: u32,
     detok: Detok,
     /// As the flags have it, or the model.
     length: Length,
@@ -57,29 +97,35 @@ struct Job {
     special: ShowSpecial,
     echo: bool,
     /// Candidates shown for each token.
-    show: usize,
+    pub(super) show: usize,
     /// Whether each token is accounted for.
     traced: bool,
+    /// Further facts for the header.
+    facts: Vec<String>,
 }
 
-struct Prompt {
+/// What is continued.
+pub(super) struct Prompt {
     text: String,
     ids: Vec<TokenId>,
     seed: Seed,
+    /// The conversation that it is, for the JSON header.
+    chat: Option<Value>,
 }
 
 impl Job {
-    fn from_matches(
+    /// From the flags.
+    ///
+    /// # Errors
+    ///
+    /// Something typed: prompts that do not fit the context, stop strings that would stop everything.
+    pub(super) fn from_matches(
         matches: &ArgMatches,
+        prompts: Vec<Prompt>,
         loaded: &Loaded,
         policy: &Policy,
-        randomness: Randomness,
     ) -> Result<Self> {
         let history = policy::history(matches);
-        let special = load::special_tokens(matches);
-        let texts = matches.get_many::<String>("prompt").expect("a prompt is required");
-        let prompts = texts.map(|text| Prompt::new(text, loaded, special, randomness));
-        let prompts = prompts.collect::<Result<Vec<_>>>()?;
         let asked = matches.get_one::<u32>("max-new-tokens").map(|&n| n as usize);
         let context = context::read(matches, loaded)?;
         for prompt in &prompts {
@@ -95,6 +141,7 @@ impl Job {
             prompts,
             history,
             n_samples: matches.get_one("n").copied().unwrap_or(1),
+            first_choice: 0,
             detok: Detok::new(stops)?,
             length,
             settings,
@@ -103,29 +150,62 @@ impl Job {
             echo: matches.get_flag("echo"),
             show: shown,
             traced: shown > 0 || matches.get_flag("json"),
+            facts: Vec::new(),
         })
     }
 
     /// The batch with a sequence for each sample of each prompt, in their order.
     fn batch<'m>(&self, loaded: &'m Loaded, policy: &Policy) -> Result<Batch<'m, Watched>> {
-        let batch = Batch::new(&loaded.model, &loaded.tokenizer).show_special(self.special);
-        let mut batch = batch.with_context(self.context)?;
+        let mut batch = self.empty(loaded)?;
         for prompt in &self.prompts {
-            let vocab_size = loaded.model.config().vocab_size;
-            let sampler = Sampler::new(policy.pipeline.clone(), vocab_size)?;
-            let mut sampler = sampler.with_seed(prompt.seed).with_prompt(&prompt.ids)?;
-            self.history.iter().try_for_each(|&token| sampler.accept(token))?;
-            let depth = self.traced.then(|| self.show.max(1));
-            batch.join(Request {
-                prompt: [&prompt.ids[..], &self.history].concat(),
-                choosers: (0..self.n_samples)
-                    .map(|choice| Watched::new(sampler.fork(choice), depth))
-                    .collect(),
-                detok: self.detok.clone(),
-                max_new_tokens: self.max_new_tokens(prompt),
-            })?;
+            batch.join(self.request(prompt, loaded, policy)?)?;
         }
         Ok(batch)
+    }
+
+    /// The same batch, which computes only what `session` has not and leaves a session behind.
+    pub(super) fn batch_from<'m>(
+        &self,
+        loaded: &'m Loaded,
+        policy: &Policy,
+        session: &Session<'m>,
+    ) -> Result<Batch<'m, Watched>> {
+        let mut batch = self.empty(loaded)?.keep_sessions();
+        for prompt in &self.prompts {
+            batch.join_from(self.request(prompt, loaded, policy)?, session)?;
+        }
+        Ok(batch)
+    }
+
+    fn empty<'m>(&self, loaded: &'m Loaded) -> Result<Batch<'m, Watched>> {
+        let batch = Batch::new(&loaded.model, &loaded.tokenizer).show_special(self.special);
+        Ok(batch.with_context(self.context)?)
+    }
+
+    fn request(
+        &self,
+        prompt: &Prompt,
+        loaded: &Loaded,
+        policy: &Policy,
+    ) -> Result<Request<Watched>> {
+        let vocab_size = loaded.model.config().vocab_size;
+        let sampler = Sampler::new(policy.pipeline.clone(), vocab_size)?;
+        let mut sampler = sampler.with_seed(prompt.seed).with_prompt(&prompt.ids)?;
+        self.history.iter().try_for_each(|&token| sampler.accept(token))?;
+        let depth = self.traced.then(|| self.show.max(1));
+        Ok(Request {
+            prompt: [&prompt.ids[..], &self.history].concat(),
+            choosers: self
+                .choices()
+                .map(|choice| Watched::new(sampler.fork(choice), depth))
+                .collect(),
+            detok: self.detok.clone(),
+            max_new_tokens: self.max_new_tokens(prompt),
+        })
+    }
+
+    fn choices(&self) -> Range<u32> {
+        self.first_choice..self.first_choice.saturating_add(self.n_samples)
     }
 
     /// The tokens that may follow a prompt.
@@ -139,15 +219,21 @@ impl Job {
         policy.settings.iter().chain(&self.settings).cloned().collect()
     }
 
-    fn openings(&self, loaded: &Loaded, policy: &Policy) -> Vec<Opening> {
-        let samples = |at: usize| (0..self.n_samples).map(move |choice| (at, choice));
+    /// What people are shown of each sequence.
+    pub(super) fn view(&self) -> View {
+        if self.show > 0 { View::Candidates(self.show) } else { View::Text }
+    }
+
+    /// What is known of each sequence before it begins.
+    pub(super) fn openings(&self, loaded: &Loaded, policy: &Policy) -> Vec<Opening> {
+        let samples = |at: usize| self.choices().map(move |choice| (at, choice));
         let all = (0..self.prompts.len()).flat_map(samples);
         all.map(|(at, choice)| self.opening(at, choice, loaded, policy)).collect()
     }
 
     fn opening(&self, at: usize, choice: u32, loaded: &Loaded, policy: &Policy) -> Opening {
         let prompt = &self.prompts[at];
-        let Prompt { text, ids, seed } = prompt;
+        let Prompt { text, ids, seed, chat } = prompt;
         let echo =
             if self.echo { loaded.tokenizer.text_bytes(ids, self.special) } else { Vec::new() };
         Opening {
@@ -169,6 +255,7 @@ impl Job {
                 "context": crate::json::context(self.context),
                 "history": self.history,
                 "text": text,
+                "chat": chat,
             }),
         }
     }
@@ -213,15 +300,45 @@ fn stops(matches: &ArgMatches, policy: &Policy, settings: &mut Vec<Setting>) -> 
 }
 
 impl Prompt {
-    fn new(
-        text: &str,
+    /// A text to continue.
+    fn text(
+        text: String,
         loaded: &Loaded,
         special: SpecialTokens,
         randomness: Randomness,
     ) -> Result<Self> {
-        let ids = loaded.encode(text, special)?;
+        let ids = loaded.encode(&text, special)?;
         let seed = randomness.for_prompt(&ids);
-        Ok(Self { text: text.to_owned(), ids, seed })
+        Ok(Self { text, ids, seed, chat: None })
+    }
+
+    /// A message to answer.
+    fn message(text: String, loaded: &Loaded, chat: &Chat, randomness: Randomness) -> Result<Self> {
+        let messages = chat.beginning(&text);
+        Ok(Self { text, ..Self::conversation(&messages, loaded, chat, randomness)? })
+    }
+
+    /// A conversation to go on with.
+    ///
+    /// # Errors
+    ///
+    /// Those of the template; something typed: a character that the vocabulary cannot spell.
+    pub(super) fn conversation(
+        messages: &[Message],
+        loaded: &Loaded,
+        chat: &Chat,
+        randomness: Randomness,
+    ) -> Result<Self> {
+        let prompt = chat.render(messages)?;
+        let ids = chat.encode(&prompt, loaded)?;
+        let (seed, json) = (randomness.for_prompt(&ids), chat.json(messages, &prompt));
+        let text = messages.last().map_or(String::new(), |message| message.content.clone());
+        Ok(Self { text, ids, seed, chat: Some(json) })
+    }
+
+    /// How many tokens it has.
+    pub(super) fn n_tokens(&self) -> usize {
+        self.ids.len()
     }
 }
 
@@ -238,6 +355,7 @@ fn introduce(
     facts.push(counted(n_tokens, "prompt token"));
     facts.push("dialect native".to_owned());
     facts.extend(context::shown(job.context, loaded));
+    facts.extend_from_slice(&job.facts);
     facts.push(format!("seed {}", randomness.shown()));
     console.talk(&facts.join(" · "))?;
     let settings = job.settings(policy);
@@ -270,5 +388,30 @@ pub(super) fn code(totals: &Totals) -> Code {
         totals if totals.is_interrupted() => Code::Interrupted,
         totals if totals.n_failed > 0 => Code::Failed,
         _ => Code::Done,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kelvin::Pipeline;
+    use kelvin_lm::defaults::Source;
+
+    use super::*;
+
+    #[test]
+    fn a_length_is_typed_or_the_models_or_built_in() {
+        let source = Source::GenerationConfig;
+        let of = |asked, model: Option<Length>| {
+            let mut policy = Policy::of_pipeline(Pipeline::neutral());
+            policy.length = model.map(|length| (length, source));
+            let mut settings = Vec::new();
+            let length = length(asked, &policy, &mut settings);
+            let told = settings.iter().map(|setting| setting.shown.clone()).collect::<String>();
+            (length, told)
+        };
+        let model = Some(Length::MaxLength(99));
+        assert_eq!(of(Some(7), model), (Length::MaxNewTokens(7), String::new()));
+        assert_eq!(of(None, model), (Length::MaxLength(99), "max-length(99)".to_owned()));
+        assert_eq!(of(None, None), (Length::MaxNewTokens(256), String::new()));
     }
 }

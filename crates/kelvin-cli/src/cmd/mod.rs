@@ -1,6 +1,7 @@
 //! The commands, one file each: read the flags, call the library, write the answer.
 
 pub(crate) mod bench;
+pub(crate) mod chat;
 pub(crate) mod completions;
 pub(crate) mod doctor;
 pub(crate) mod examples;

@@ -8,15 +8,13 @@ use std::io::{self, Write};
 
 use anyhow::Result;
 use clap::ArgMatches;
-use kelvin_lm::Config;
-use kelvin_lm::dtype::Dtype;
-use kelvin_lm::format::gguf::Gguf;
 use kelvin_lm::memory::{Fit, MemoryNeed};
+use kelvin_lm::{Checkpoint, Config, WeightDtype};
 use serde_json::{Map, Value, json};
 
 use crate::console::Console;
 use crate::exit::Code;
-use crate::load::{self, Card, n_elements};
+use crate::load::{self, Card};
 use crate::memory;
 use crate::term::number::{bytes, count, parameters};
 use crate::term::table::{Align, Table};
@@ -37,25 +35,28 @@ pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Cod
 }
 
 fn inspect(matches: &ArgMatches, console: &mut Console<'_>) -> Result<()> {
-    let (gguf, card) = load::open(matches, console)?;
-    let config = Config::from_gguf(&gguf);
-    let types = types(&gguf);
+    let (checkpoint, card) = load::open(matches, console)?;
+    let config = checkpoint.config();
+    let types = types(&checkpoint);
     if matches.get_flag("json") {
-        return Ok(console.json(&object(&gguf, &card, config.as_ref().ok(), &types))?);
+        return Ok(console.json(&object(&checkpoint, &card, config.as_ref().ok(), &types))?);
     }
     let width = console.width;
     let out = &mut *console.out;
     let name = theme::NAME;
     writeln!(out, "{name}{}{name:#}  {}\n", card.name, card.path.display())?;
     let mut table = Table::new(&[("", Align::Left), ("", Align::Left)]);
-    let format = format!("GGUF {}, {}, {}", gguf.version(), card.dtype, bytes(gguf.n_bytes()));
+    let size = bytes(checkpoint.n_bytes());
+    let format = format!("{}, {}, {size}", checkpoint.layout(), card.dtype);
     let n_params = count(usize::try_from(card.n_params).unwrap_or(usize::MAX));
     let n_params = format!("{} ({n_params})", parameters(card.n_params));
     let facts = [("format", format), ("parameters", n_params)];
-    let architecture = match &config {
-        Ok(config) => architecture(config, &memory::need(&gguf, config)),
-        Err(error) => vec![("runs here", format!("no: {error}"))],
-    };
+    let architecture = config.and_then(|config| {
+        let need = memory::need(&checkpoint, &config, WeightDtype::Auto)?;
+        Ok(architecture(&config, &need))
+    });
+    let architecture =
+        architecture.unwrap_or_else(|error| vec![("runs here", format!("no: {error}"))]);
     for (name, value) in facts.into_iter().chain(architecture) {
         for (at, line) in text::wrap(&value, width.saturating_sub(LABEL)).into_iter().enumerate() {
             table.row([if at == 0 { name.into() } else { String::new() }, line]);
@@ -65,31 +66,32 @@ fn inspect(matches: &ArgMatches, console: &mut Console<'_>) -> Result<()> {
     writeln!(out)?;
     tensors(&types, out)?;
     writeln!(out)?;
-    metadata(&gguf, width, out)?;
+    metadata(&checkpoint, width, out)?;
     Ok(())
 }
 
 /// Tensors of one type.
 struct Held {
-    dtype: Dtype,
+    dtype: String,
     n_tensors: usize,
     n_params: u64,
     n_bytes: u64,
 }
 
-/// What the file holds, by type, the largest part first.
-fn types(gguf: &Gguf) -> Vec<Held> {
-    let held = |dtype: Dtype| {
-        let mut held = Held { dtype, n_tensors: 0, n_params: 0, n_bytes: 0 };
-        for tensor in gguf.tensors().filter(|tensor| tensor.dtype() == dtype) {
-            held.n_tensors += 1;
-            held.n_params += n_elements(tensor.shape());
-            held.n_bytes += tensor.bytes().len() as u64;
-        }
-        held
-    };
-    let mut types: Vec<Held> = Dtype::ALL.into_iter().map(held).collect();
-    types.retain(|held| held.n_tensors > 0);
+/// What the files hold, by type, the largest part first.
+fn types(checkpoint: &Checkpoint) -> Vec<Held> {
+    let mut types: Vec<Held> = Vec::new();
+    for tensor in checkpoint.tensors() {
+        let at = types.iter().position(|held| held.dtype == tensor.dtype_name);
+        let at = at.unwrap_or_else(|| {
+            let dtype = tensor.dtype_name.clone();
+            types.push(Held { dtype, n_tensors: 0, n_params: 0, n_bytes: 0 });
+            types.len() - 1
+        });
+        types[at].n_tensors += 1;
+        types[at].n_params += tensor.n_numbers();
+        types[at].n_bytes += tensor.n_bytes;
+    }
     types.sort_by_key(|held| std::cmp::Reverse(held.n_bytes));
     types
 }
@@ -142,34 +144,52 @@ fn tensors(types: &[Held], out: &mut dyn Write) -> io::Result<()> {
         ("size", Align::Right),
     ]);
     for Held { dtype, n_tensors, n_params, n_bytes } in types {
-        table.row([dtype.to_string(), count(*n_tensors), parameters(*n_params), bytes(*n_bytes)]);
+        table.row([dtype.clone(), count(*n_tensors), parameters(*n_params), bytes(*n_bytes)]);
     }
     table.write(out)
 }
 
-fn metadata(gguf: &Gguf, width: usize, out: &mut dyn Write) -> io::Result<()> {
+fn metadata(checkpoint: &Checkpoint, width: usize, out: &mut dyn Write) -> io::Result<()> {
+    let pairs = pairs(checkpoint);
     let mut table = Table::new(&[("metadata", Align::Left), ("", Align::Left)]);
-    let longest = gguf.metadata().iter().map(|(key, _)| text::width(key)).max().unwrap_or(0);
+    let longest = pairs.iter().map(|(key, _)| text::width(key)).max().unwrap_or(0);
     let room = width.saturating_sub(longest + 2).max(20);
-    for (key, value) in gguf.metadata().iter() {
-        table.row([text::visible(key.as_bytes()), text::cut(&value.to_string(), room)]);
+    for (key, value) in pairs {
+        table.row([text::visible(key.as_bytes()), text::cut(&value, room)]);
     }
     table.write(out)
 }
 
-fn object(gguf: &Gguf, card: &Card, config: Option<&Config>, types: &[Held]) -> Value {
+/// What the model says of itself: the pairs of a GGUF file, or those of `config.json`.
+fn pairs(checkpoint: &Checkpoint) -> Vec<(String, String)> {
+    match checkpoint {
+        Checkpoint::Gguf(gguf) => {
+            let pairs = gguf.metadata().iter();
+            pairs.map(|(key, value)| (key.to_owned(), value.to_string())).collect()
+        }
+        Checkpoint::Folder(folder) => {
+            let config = serde_json::from_slice(folder.config_json());
+            let config: Map<String, Value> = config.unwrap_or_default();
+            let pairs = config.into_iter();
+            pairs.map(|(key, value)| (key, text::visible(value.to_string().as_bytes()))).collect()
+        }
+    }
+}
+
+fn object(checkpoint: &Checkpoint, card: &Card, config: Option<&Config>, types: &[Held]) -> Value {
     let held = |held: &Held| {
         json!({
-            "dtype": held.dtype.name(),
+            "dtype": held.dtype,
             "tensors": held.n_tensors,
             "n_params": held.n_params,
             "bytes": held.n_bytes,
         })
     };
-    let config = config.map(|config| {
-        let need = memory::need(gguf, config);
+    let need = |config| memory::need(checkpoint, config, WeightDtype::Auto).ok();
+    let config = config.and_then(|config| {
+        let need = need(config)?;
         let full = config.max_seq as u64;
-        json!({
+        Some(json!({
             "architecture": config.architecture.name(),
             "n_layers": config.n_layers,
             "d_model": config.d_model,
@@ -184,16 +204,20 @@ fn object(gguf: &Gguf, card: &Card, config: Option<&Config>, types: &[Held]) -> 
             "cache_bytes_full": need.cache_per_position * full,
             "weight_bytes": need.weights,
             "scratch_bytes_full": need.scratch + need.scratch_per_position * full,
-        })
+        }))
     });
-    let pairs = gguf.metadata().iter();
     let metadata: Map<String, Value> =
-        pairs.map(|(key, value)| (key.to_owned(), value.to_string().into())).collect();
+        pairs(checkpoint).into_iter().map(|(key, value)| (key, value.into())).collect();
+    let gguf_version = match checkpoint {
+        Checkpoint::Gguf(gguf) => Some(gguf.version()),
+        Checkpoint::Folder(_) => None,
+    };
     json!({
         "name": card.name,
         "path": card.path.to_string_lossy(),
-        "gguf_version": gguf.version(),
-        "bytes": gguf.n_bytes(),
+        "layout": checkpoint.layout(),
+        "gguf_version": gguf_version,
+        "bytes": checkpoint.n_bytes(),
         "n_params": card.n_params,
         "config": config,
         "tensors": types.iter().map(held).collect::<Value>(),

@@ -32,10 +32,11 @@ const EXPERIMENTS: [(&str, &str); 6] = [
 
 /// Runs the command.
 pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Code> {
-    let (gguf, card) = load::open(matches, console)?;
-    memory::check(&gguf, &card, console)?;
-    let loaded = load::assemble(&gguf, card, load::engine_options(matches)?)?;
-    drop(gguf); // a copy of all weights
+    let (checkpoint, card) = load::open(matches, console)?;
+    let options = load::model_options(matches)?;
+    memory::check(&checkpoint, &card, options.dtype, console)?;
+    let loaded = load::assemble(&checkpoint, card, options)?;
+    drop(checkpoint); // of a GGUF file, a copy of all weights
     let prompt = text(matches, "prompt").expect("the prompt has a default");
     let ids = loaded.encode(prompt, load::special_tokens(matches))?;
     let randomness = Randomness::from_matches(matches);

@@ -18,6 +18,9 @@ use serde_json::Value;
 /// Whether Ctrl-C was pressed.
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
+/// Whether something runs that Ctrl-C can end gently.
+static RUNNING: AtomicBool = AtomicBool::new(true);
+
 /// Lets the first Ctrl-C end the run with what there is, and the second end it at once.
 ///
 /// # Errors
@@ -26,11 +29,17 @@ static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 #[expect(clippy::exit, reason = "the second Ctrl-C means now")]
 pub(crate) fn listen_for_interrupts() -> Result<()> {
     ctrlc::set_handler(|| {
-        if INTERRUPTED.swap(true, Ordering::SeqCst) {
+        if INTERRUPTED.swap(true, Ordering::SeqCst) || !RUNNING.load(Ordering::SeqCst) {
             std::process::exit(130);
         }
     })?;
     Ok(())
+}
+
+/// Begins or ends a run among several: between them Ctrl-C ends the program, and none is remembered.
+pub(crate) fn set_running(running: bool) {
+    RUNNING.store(running, Ordering::SeqCst);
+    INTERRUPTED.store(false, Ordering::SeqCst);
 }
 
 /// Whether the user wants the run to end.

@@ -386,8 +386,8 @@ fn what_is_no_model_is_said_in_one_line() {
         assert!(refused.stderr.contains(said), "{model}: {}", refused.stderr);
     }
     let unknown = kelvin(&folder, "next -m gpt2 abc").stderr;
-    assert!(unknown.contains("found      half, notes, tiny\n"), "{unknown}");
-    assert!(unknown.contains("hint: scripts/get-models brings smollm2"), "{unknown}");
+    assert!(unknown.contains("you have   half, notes, tiny\n"), "{unknown}");
+    assert!(unknown.contains("try        kelvin models pull gpt2\n"), "{unknown}");
 }
 
 #[test]
@@ -482,9 +482,9 @@ fn models_are_listed_and_looked_into() {
     let folder = Tiny::default().write("models");
     std::fs::write(folder.join("notes.gguf"), "text").expect("writable");
     let list = kelvin(&folder, "models ls");
-    let expected = "model       size  format       file\n\
-                    notes        4 B  not a model  notes.gguf\n\
-                    tiny   472.1 KiB  GGUF 3       tiny.gguf\n";
+    let expected = "model       size  format       type  from\n\
+                    notes        4 B  not a model        folder\n\
+                    tiny   472.1 KiB  GGUF 3             folder\n";
     assert_eq!(list.stdout, expected);
     let inside = kelvin(&folder, "models inspect tiny --json").json();
     assert_eq!((&inside["n_params"], &inside["config"]["n_layers"]), (&json!(118_848), &json!(2)));
@@ -500,7 +500,8 @@ fn the_doctor_says_what_runs_and_why() {
     let found = kelvin(&folder, "doctor --json").json();
     let topics: Vec<&str> =
         found.as_object().expect("an object").keys().map(String::as_str).collect();
-    assert_eq!(topics, ["version", "device", "features", "simd", "profile", "threads", "models"]);
+    let known = ["version", "device", "features", "simd", "profile", "threads", "models", "hub"];
+    assert_eq!(topics, known);
     assert_eq!(found["device"]["found"], "cpu");
     assert!(found["models"]["found"].as_str().expect("a text").starts_with("tiny ("));
     assert!(kelvin(&folder, "doctor").stdout.contains("device   cpu · "));

@@ -1,10 +1,12 @@
 //! The binary, from the outside: what it prints, where, and with which exit code.
 
 mod binary;
+mod chat;
 mod color;
 mod contract;
 mod generate;
 mod hub;
+mod layouts;
 mod real;
 mod reference;
 mod score;

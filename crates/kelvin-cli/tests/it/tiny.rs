@@ -13,11 +13,13 @@ pub(crate) struct Tiny {
     pub(crate) broken: bool,
     /// `general.sampling.*`, as numbers.
     pub(crate) sampling: Vec<(&'static str, f32)>,
+    /// `tokenizer.chat_template`.
+    pub(crate) template: Option<&'static str>,
 }
 
 impl Default for Tiny {
     fn default() -> Self {
-        Self { context: 128, add_bos: true, broken: false, sampling: Vec::new() }
+        Self { context: 128, add_bos: true, broken: false, sampling: Vec::new(), template: None }
     }
 }
 
@@ -97,6 +99,7 @@ impl Tiny {
             bool("tokenizer.ggml.add_bos_token", self.add_bos),
             bool("tokenizer.ggml.add_space_prefix", false),
         ];
+        pairs.extend(self.template.map(|template| text("tokenizer.chat_template", template)));
         pairs.extend(self.sampling.iter().map(|(name, value)| float(name, *value)));
         pairs
     }

@@ -8,7 +8,7 @@ use crate::format::gguf::Gguf;
 use crate::format::json::{self, Limits};
 use crate::format::{Folder, Sentence};
 use crate::tokenizer::Tokenizer;
-use crate::{Error, ErrorKind, Result};
+use crate::{Checkpoint, Error, ErrorKind, Result};
 
 /// The metadata key of GGUF's template; further ones have `.{name}` behind it.
 const GGUF_KEY: &str = "tokenizer.chat_template";
@@ -72,6 +72,19 @@ impl ChatTemplate {
         let texts = texts.into_iter().filter_map(|(name, text)| Some((name, text?.to_owned())));
         self.texts = texts.collect();
         self
+    }
+
+    /// The template of a model on disk, where it has one; of several the default, or the one that is
+    /// called `name`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`from_gguf`](Self::from_gguf) and [`from_folder`](Self::from_folder).
+    pub fn open(checkpoint: &Checkpoint, name: Option<&str>) -> Result<Option<Self>> {
+        match checkpoint {
+            Checkpoint::Gguf(gguf) => Self::from_gguf(gguf, name),
+            Checkpoint::Folder(folder) => Self::from_folder(folder, name),
+        }
     }
 
     /// The template inside a GGUF file, where there is one: `tokenizer.chat_template`, or the one that is

@@ -56,7 +56,7 @@ impl Keys {
     pub(super) fn number(&mut self, key: &str) -> Result<Option<String>> {
         self.typed(key, "a number", |value| {
             let whole = value.as_i64().map(|n| n.to_string());
-            whole.or_else(|| value.as_f64().map(|x| x.to_string()))
+            whole.or_else(|| value.as_f64().map(decimal))
         })
     }
 
@@ -116,6 +116,12 @@ impl Keys {
     }
 }
 
+/// The shortest decimal that means the number, with an exponent where it would be long.
+fn decimal(x: f64) -> String {
+    let plain = x.to_string();
+    if plain.len() <= 24 { plain } else { format!("{x:e}") }
+}
+
 fn token(value: &Value) -> Option<TokenId> {
     value.as_u64()?.try_into().ok()
 }
@@ -166,6 +172,8 @@ mod tests {
             ("3e-4", "0.0003"),
             ("0.6000000238418579", "0.6000000238418579"),
             ("18446744073709551615", "18446744073709552000"),
+            ("1e308", "1e308"),
+            ("3e-30", "3e-30"),
         ] {
             let found = keys(&format!("{{\"top_p\": {json}}}")).number("top_p");
             assert_eq!(found.expect("a number").as_deref(), Some(text));

@@ -74,6 +74,14 @@ pub enum Length {
 
 impl Length {
     /// The tokens that may follow a prompt; none where the prompt is that long itself.
+    ///
+    /// ```
+    /// use kelvin_lm::defaults::Length;
+    ///
+    /// assert_eq!(Length::MaxLength(100).max_new_tokens(60), Some(40));
+    /// assert_eq!(Length::MaxLength(100).max_new_tokens(100), None);
+    /// assert_eq!(Length::MaxNewTokens(100).max_new_tokens(60), Some(100));
+    /// ```
     pub fn max_new_tokens(self, n_prompt: usize) -> Option<usize> {
         match self {
             Self::MaxNewTokens(n) => Some(n),

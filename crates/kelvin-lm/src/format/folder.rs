@@ -28,6 +28,7 @@ const CONFIG: &str = "config.json";
 /// model.safetensors                the tensors, or
 /// model.safetensors.index.json     the files that they are in
 /// tokenizer.json                   text to tokens
+/// vocab.json, merges.txt           the same, as GPT-2 has it
 /// tokenizer_config.json            what else a tokenizer is asked for; older chat templates
 /// chat_template.jinja              messages to a prompt
 /// generation_config.json           the publisher's sampling settings
@@ -88,6 +89,24 @@ impl Folder {
     /// [`ErrorKind::Io`] where it cannot be read, [`ErrorKind::Unsupported`] where it is too large.
     pub fn tokenizer_json(&self) -> Result<Option<Vec<u8>>> {
         read(&self.path.join("tokenizer.json"), TOKENIZER)
+    }
+
+    /// The bytes of `vocab.json`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Folder::tokenizer_json`].
+    pub fn vocab_json(&self) -> Result<Option<Vec<u8>>> {
+        read(&self.path.join("vocab.json"), TOKENIZER)
+    }
+
+    /// The bytes of `merges.txt`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Folder::tokenizer_json`].
+    pub fn merges_txt(&self) -> Result<Option<Vec<u8>>> {
+        read(&self.path.join("merges.txt"), TOKENIZER)
     }
 
     /// The bytes of `tokenizer_config.json`.

@@ -13,6 +13,7 @@ use std::hash::{Hash, Hasher};
 use serde::de::{
     Deserialize, DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor,
 };
+use serde_json::value::RawValue;
 
 use super::text::Sentence;
 use crate::{Error, ErrorKind, Result};
@@ -45,6 +46,8 @@ impl Limits {
     pub(crate) const HEADER: Self = Self { bytes: 100_000_000, keys: 1 << 14, items: 8 };
     /// For a list of tensors and the files they are in.
     pub(crate) const INDEX: Self = Self { bytes: 1 << 24, keys: 1 << 13, items: 8 };
+    /// For a tokenizer, which holds its vocabulary: eight times the largest known.
+    pub(crate) const TOKENIZER: Self = Self { bytes: 1 << 28, keys: 1 << 22, items: 1 << 22 };
 }
 
 /// The value in `bytes`, a whole JSON document that `what` names in errors.
@@ -62,6 +65,30 @@ pub(crate) fn read<'a, T: Deserialize<'a>>(
 ) -> Result<T> {
     check(bytes, what, limits)?;
     serde_json::from_slice(bytes).map_err(|cause| refused(bytes, what, &cause))
+}
+
+/// The value that `seed` makes of `raw`, a part of the document `whole` that was read before.
+///
+/// # Errors
+///
+/// [`ErrorKind::Format`] at a byte of the whole document: not what the seed expects.
+pub(crate) fn part<'a, S: DeserializeSeed<'a>>(
+    seed: S,
+    raw: &'a RawValue,
+    whole: &[u8],
+    what: &str,
+) -> Result<S::Value> {
+    let mut json = serde_json::Deserializer::from_str(raw.get());
+    seed.deserialize(&mut json).map_err(|cause| {
+        let error = refused(raw.get().as_bytes(), what, &cause);
+        let at = error.offset().unwrap_or(0) + place(raw, whole);
+        error.at(at)
+    })
+}
+
+/// The byte of the document `whole` at which its part `raw` begins.
+pub(crate) fn place(raw: &RawValue, whole: &[u8]) -> u64 {
+    raw.get().as_ptr().addr().saturating_sub(whole.as_ptr().addr()) as u64
 }
 
 /// Holds `bytes` to the grammar and to `limits`; builds nothing.
@@ -202,6 +229,9 @@ impl<'de> Visitor<'de> for Walk<'_> {
                 self.tally.beyond = true;
                 return Err(A::Error::custom(format_args!("more than {limit} keys")));
             }
+            if seen.len() == seen.capacity() {
+                seen.reserve_exact(seen.len() / 4 + 8); // doubling would take more than the file
+            }
             seen.push(key);
             map.next_value_seed(self.deeper()?)?;
         }
@@ -231,7 +261,10 @@ impl Visitor<'_> for Key {
         f.write_str("a key")
     }
 
-    fn visit_str<E>(self, key: &str) -> std::result::Result<u64, E> {
+    fn visit_str<E: serde::de::Error>(self, key: &str) -> std::result::Result<u64, E> {
+        if key.len() > STRING {
+            return Err(E::custom(format_args!("a key of more than {STRING} bytes")));
+        }
         let mut hasher = DefaultHasher::new();
         key.hash(&mut hasher);
         Ok(hasher.finish())

@@ -11,7 +11,7 @@ pub(crate) mod json;
 mod magic;
 mod safetensors;
 mod shards;
-mod text;
+pub(crate) mod text;
 
 pub use folder::Folder;
 pub use safetensors::{Safetensors, Tensor};

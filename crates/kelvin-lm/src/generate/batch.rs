@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::{mem, vec};
 
 use super::view::View;
-use super::{Chooser, Context, Detok, Event, Finish};
+use super::{Chooser, Context, Detok, Event, Finish, Session};
 use crate::model::{Model, Row, Scratch, Wanted};
 use crate::tokenizer::{ShowSpecial, Tokenizer};
 use crate::{Error, ErrorKind, Result, TokenId};
@@ -66,6 +66,7 @@ pub struct Batch<'m, C> {
     prompts: Vec<Prompt>,
     sequences: Vec<Sequence<C>>,
     events: Vec<Event>,
+    keeps_sessions: bool,
 }
 
 /// A prompt that is not computed yet.
@@ -94,7 +95,8 @@ enum State {
     Waiting,
     /// The last token is still to be fed.
     Live(View),
-    Over,
+    /// What is computed, where it is kept.
+    Over(Option<View>),
 }
 
 impl<'m, C: Chooser> Batch<'m, C> {
@@ -109,7 +111,16 @@ impl<'m, C: Chooser> Batch<'m, C> {
             prompts: Vec::new(),
             sequences: Vec::new(),
             events: Vec::new(),
+            keeps_sessions: false,
         }
+    }
+
+    /// The same batch, in which sequences that end leave what is computed of them behind, for
+    /// [`take_session`](Self::take_session). Else it is let go of.
+    #[must_use]
+    pub fn keep_sessions(mut self) -> Self {
+        self.keeps_sessions = true;
+        self
     }
 
     /// The same batch, with special tokens hidden or spelled out in its texts.
@@ -134,9 +145,30 @@ impl<'m, C: Chooser> Batch<'m, C> {
     /// [`ErrorKind::Prompt`] for an empty prompt or a token outside the vocabulary,
     /// [`ErrorKind::Context`] for a prompt beyond a fixed context. Nothing was added.
     pub fn join(&mut self, request: Request<C>) -> Result<Range<usize>> {
-        let mut view = self.empty.clone();
-        view.check(self.model, &request.prompt)?;
-        view.push(&request.prompt);
+        let empty = self.empty.clone();
+        self.join_after(request, empty)
+    }
+
+    /// As [`join`](Self::join); what the prompt begins with in common with `session` is taken from
+    /// there, and only the rest computed. Its tokens are those of [`join`](Self::join), bit for bit.
+    ///
+    /// # Errors
+    /// As [`join`](Self::join).
+    pub fn join_from(
+        &mut self,
+        request: Request<C>,
+        session: &Session<'_>,
+    ) -> Result<Range<usize>> {
+        let same = std::ptr::eq(session.model(), self.model);
+        let begun = session.view_for(self.empty.context(), &request.prompt).filter(|_| same);
+        self.join_after(request, begun.unwrap_or_else(|| self.empty.clone()))
+    }
+
+    /// Adds a request whose prompt begins with the tokens of `view`.
+    fn join_after(&mut self, request: Request<C>, mut view: View) -> Result<Range<usize>> {
+        let rest = &request.prompt[view.ids().len()..];
+        view.check(self.model, rest)?;
+        view.push(rest);
         let start = self.sequences.len();
         let pos = request.prompt.len();
         let left = request.max_new_tokens.min(view.context().room(pos));
@@ -154,9 +186,18 @@ impl<'m, C: Chooser> Batch<'m, C> {
         Ok(sequences)
     }
 
+    /// The tokens of a sequence that ended, with what is computed of them, where sessions are
+    /// [kept](Self::keep_sessions) and the prompt was computed. A second call finds nothing.
+    pub fn take_session(&mut self, sequence: usize) -> Option<Session<'m>> {
+        match &mut self.sequences.get_mut(sequence)?.state {
+            State::Over(view) => Some(Session::of(self.model, view.take()?)),
+            State::Waiting | State::Live(_) => None,
+        }
+    }
+
     /// Whether a step would bring events.
     pub fn is_live(&self) -> bool {
-        let over = |sequence: &Sequence<C>| matches!(sequence.state, State::Over);
+        let over = |sequence: &Sequence<C>| matches!(sequence.state, State::Over(_));
         !self.events.is_empty() || !self.sequences.iter().all(over)
     }
 
@@ -167,7 +208,7 @@ impl<'m, C: Chooser> Batch<'m, C> {
 
     /// Ends a sequence now, keeping what it has: its last events come with the next step.
     pub fn interrupt(&mut self, sequence: usize) {
-        if self.sequences.get(sequence).is_some_and(|it| !matches!(it.state, State::Over)) {
+        if self.sequences.get(sequence).is_some_and(|it| !matches!(it.state, State::Over(_))) {
             self.finish(sequence, Finish::Interrupted);
         }
     }
@@ -277,10 +318,13 @@ impl<'m, C: Chooser> Batch<'m, C> {
         self.events.push(Event::Failed { sequence, error });
     }
 
-    /// Brings out the text that waited, and lets go of the cache.
+    /// Brings out the text that waited, and lets go of the cache unless sessions are kept.
     fn close(&mut self, sequence: usize) {
         let it = &mut self.sequences[sequence];
-        it.state = State::Over;
+        let state = mem::replace(&mut it.state, State::Over(None));
+        if let (true, State::Live(view)) = (self.keeps_sessions, state) {
+            it.state = State::Over(Some(view));
+        }
         let text = it.detok.finish();
         self.say(sequence, text);
     }
@@ -295,7 +339,7 @@ impl<C> Sequence<C> {
     fn row(&mut self) -> Option<Row<'_>> {
         match &mut self.state {
             State::Live(view) => Some(view.row(0, Wanted::Last)),
-            State::Waiting | State::Over => None,
+            State::Waiting | State::Over(_) => None,
         }
     }
 

@@ -45,6 +45,23 @@ impl<'m> Session<'m> {
         Self { model, view: View::new(model), scratch }
     }
 
+    /// A sequence with these tokens.
+    pub(super) fn of(model: &'m Model, view: View) -> Self {
+        Self { model, view, scratch: Scratch::default() }
+    }
+
+    /// How many tokens this sequence and `prompt` begin with in common.
+    pub fn shared_with(&self, prompt: &[TokenId]) -> usize {
+        self.ids().iter().zip(prompt).take_while(|(a, b)| a == b).count()
+    }
+
+    /// What is computed of `prompt`, all but its last token at most; none in another context.
+    pub(super) fn view_for(&self, context: Context, prompt: &[TokenId]) -> Option<View> {
+        let mut view = self.view.clone();
+        view.truncate(self.shared_with(prompt).min(prompt.len().saturating_sub(1)));
+        (view.context() == context).then_some(view)
+    }
+
     /// The same sequence in another [`Context`]: a smaller one, or one that goes on at its end.
     ///
     /// Nothing computed so far is kept.

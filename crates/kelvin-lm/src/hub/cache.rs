@@ -85,15 +85,15 @@ impl Cache {
         self.root.join(repo.folder_name())
     }
 
-    /// What is there of a revision; `None` where the cache has not heard of it.
+    /// What is there of a revision: a branch or tag, or a commit, of which 7 digits will do.
+    /// `None` where the cache has not heard of it.
     pub fn snapshot(&self, repo: &RepoId, revision: &Revision) -> Option<Snapshot> {
         let folder = self.repo_folder(repo);
-        let commit = match revision.commit() {
-            Some(commit) => commit.to_owned(),
-            None => read_ref(&folder.join("refs"), revision)?,
-        };
-        let path = folder.join("snapshots").join(&commit);
-        path.is_dir().then(|| Snapshot { repo: repo.clone(), commit, path })
+        let of_ref = read_ref(&folder.join("refs"), revision);
+        let named = of_ref.unwrap_or_else(|| revision.to_string());
+        let mut there = snapshots(repo, &folder.join("snapshots"));
+        there.retain(|snapshot| named.len() >= SHORT && snapshot.commit.starts_with(&named));
+        if there.len() == 1 { there.pop() } else { None }
     }
 
     /// What is there of a repository; `None` where it has no folder.

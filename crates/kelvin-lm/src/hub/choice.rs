@@ -6,6 +6,8 @@ use crate::{Error, ErrorKind, Result};
 
 pub(super) const CONFIG: &str = "config.json";
 pub(super) const TOKENIZER: &str = "tokenizer.json";
+/// What a tokenizer is read from where there is no [`TOKENIZER`].
+pub(super) const VOCABULARY: [&str; 2] = ["vocab.json", "merges.txt"];
 pub(super) const SINGLE: &str = "model.safetensors";
 pub(super) const INDEX: &str = "model.safetensors.index.json";
 /// Endings of weights that are pickled: reading them can run code.
@@ -76,12 +78,10 @@ pub(super) fn choose(files: &[FileName], wanted: Option<&FileName>) -> Result<Ch
         return gguf(files, wanted).map(Choice::Gguf);
     }
     match Weights::among(files) {
-        Weights::Safetensors => {
-            match [CONFIG, TOKENIZER].into_iter().find(|name| !has(files, name)) {
-                Some(lacking) => Err(missing(format!("there is no {lacking} beside the weights"))),
-                None => Ok(Choice::Folder),
-            }
-        }
+        Weights::Safetensors => match lacking(files) {
+            Some(name) => Err(missing(format!("there is no {name} beside the weights"))),
+            None => Ok(Choice::Folder),
+        },
         Weights::Gguf => {
             let all: Vec<&FileName> = ggufs(files).collect();
             match all[..] {
@@ -95,6 +95,13 @@ pub(super) fn choose(files: &[FileName], wanted: Option<&FileName>) -> Result<Ch
         )),
         Weights::Missing => Err(missing(format!("there is no {SINGLE} and no GGUF file"))),
     }
+}
+
+/// What a folder needs besides weights, and has not.
+fn lacking(files: &[FileName]) -> Option<&'static str> {
+    let has_tokenizer = has(files, TOKENIZER) || VOCABULARY.iter().all(|name| has(files, name));
+    let needed = [(CONFIG, has(files, CONFIG)), (TOKENIZER, has_tokenizer)];
+    needed.into_iter().find_map(|(name, is_there)| (!is_there).then_some(name))
 }
 
 fn gguf(files: &[FileName], wanted: &FileName) -> Result<FileName> {
@@ -182,6 +189,9 @@ mod tests {
         assert_eq!(choose(&files, None).expect("a folder"), Choice::Folder);
         refused(&["tokenizer.json", SINGLE], None, "no config.json");
         refused(&["config.json", INDEX], None, "no tokenizer.json");
+        refused(&["config.json", INDEX, "vocab.json"], None, "no tokenizer.json");
+        let old = names(&["config.json", INDEX, "vocab.json", "merges.txt"]);
+        assert_eq!(choose(&old, None).expect("a folder"), Choice::Folder);
     }
 
     #[test]

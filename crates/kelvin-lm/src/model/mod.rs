@@ -71,6 +71,19 @@ impl Model {
         }
     }
 
+    /// Bytes that the weights of a checkpoint take once they are held in `dtype`; none are read.
+    ///
+    /// # Errors
+    /// Those of [`Checkpoint::config`], and [`ErrorKind::Unsupported`] for numbers in a format that
+    /// weights are not read in.
+    pub fn weight_bytes(checkpoint: &Checkpoint, dtype: WeightDtype) -> Result<u64> {
+        let config = checkpoint.config()?;
+        match checkpoint {
+            Checkpoint::Gguf(gguf) => gguf::n_bytes(gguf, &config, dtype),
+            Checkpoint::Folder(folder) => folder::n_bytes(folder, &config, dtype),
+        }
+    }
+
     /// The model in a GGUF file.
     ///
     /// # Errors
@@ -107,6 +120,11 @@ impl Model {
     /// Threads, instruction set and numerics profile that run.
     pub fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// Bytes of weights in memory.
+    pub fn n_bytes(&self) -> usize {
+        self.weights.n_bytes()
     }
 
     /// How many numbers of matrices are held in each format, those in use, in the order of

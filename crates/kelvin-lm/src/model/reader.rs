@@ -98,6 +98,29 @@ pub(super) fn weights(file: &impl Tensors, config: &Config, dtype: WeightDtype) 
     })
 }
 
+/// Bytes that the weights will take in memory.
+///
+/// # Errors
+/// [`ErrorKind::Unsupported`] for numbers in a format that weights are not read in.
+pub(super) fn n_bytes(file: &impl Tensors, config: &Config, dtype: WeightDtype) -> Result<u64> {
+    let of_role = |role: Role| {
+        let Some(shape) = config.shape(role) else { return Ok(0) };
+        let bias = if config.has_bias(role) { shape.len() } else { 0 };
+        let floats = |n: usize| (n * size_of::<f32>()) as u64;
+        let weight = match shape {
+            Shape::Matrix(rows, cols) if role != Role::Positions => {
+                // what is missing is said when it is read
+                let found = file.find(&file.place(role, Kind::Weight).name)?;
+                let stored = found.map_or(Dtype::F32, |found| found.dtype);
+                Matrix::bytes_for(dtype.of_row(stored, cols), rows as u64, cols as u64)
+            }
+            _ => floats(shape.n_numbers()),
+        };
+        Ok(weight.saturating_add(floats(bias)))
+    };
+    config.roles().map(of_role).sum()
+}
+
 /// Whether the file has the tensors of the blueprint, and no other.
 fn check(file: &impl Tensors, config: &Config) -> Result<()> {
     let mut known = BTreeSet::new();
@@ -114,7 +137,7 @@ fn check(file: &impl Tensors, config: &Config) -> Result<()> {
         Some(extra) => {
             let family = config.architecture;
             let name = Text(extra.as_bytes());
-            let detail = format!("tensor \"{name}\" is no part of a {family} model here");
+            let detail = format!("tensor {name} is no part of a {family} model here");
             Err(file.locate(extra, Error::new(ErrorKind::Unsupported, detail)))
         }
         None => Ok(()),

@@ -80,6 +80,17 @@ impl Weights {
         layers + self.head().n_bytes()
     }
 
+    /// Bytes of all weights.
+    pub(crate) fn n_bytes(&self) -> usize {
+        let matrices: usize = self.matrices().map(Matrix::n_bytes).sum();
+        let norms = self.layers.iter().flat_map(Layer::norms).chain([&self.output_norm]);
+        let norms: usize = norms.map(Norm::len).sum();
+        let linears = self.layers.iter().flat_map(Layer::linears);
+        let biases: usize = linears.filter_map(|it| it.bias.as_ref()).map(Vec::len).sum();
+        let positions = self.positions.as_ref().map_or(0, Vec::len);
+        matrices + (norms + biases + positions) * size_of::<f32>()
+    }
+
     /// Every matrix, once.
     pub(crate) fn matrices(&self) -> impl Iterator<Item = &Matrix> {
         let ends = [&self.embedding].into_iter().chain(&self.head);
@@ -97,10 +108,28 @@ impl Weights {
     }
 }
 
+impl Norm {
+    fn len(&self) -> usize {
+        match self {
+            Self::Rms { weight } => weight.len(),
+            Self::Layer { weight, bias } => weight.len() + bias.len(),
+        }
+    }
+}
+
 impl Layer {
-    fn matrices(&self) -> impl Iterator<Item = &Matrix> {
+    fn linears(&self) -> impl Iterator<Item = &Linear> {
         let attention = [&self.query, &self.key, &self.value, &self.output];
-        let feed_forward = self.gate.iter().chain([&self.up, &self.down]);
-        attention.into_iter().chain(feed_forward).map(|linear| &linear.weight)
+        attention.into_iter().chain(&self.gate).chain([&self.up, &self.down])
+    }
+
+    fn matrices(&self) -> impl Iterator<Item = &Matrix> {
+        self.linears().map(|linear| &linear.weight)
+    }
+
+    fn norms(&self) -> impl Iterator<Item = &Norm> {
+        let heads = self.qk_norm.iter().flat_map(|(query, key)| [query, key]);
+        let outputs = self.post_attn_norm.iter().chain(&self.post_ffn_norm);
+        [&self.attn_norm, &self.ffn_norm].into_iter().chain(heads).chain(outputs)
     }
 }

@@ -2,7 +2,8 @@
 
 use kelvin::TokenId;
 
-use super::{TokenKind, Vocabulary};
+use super::TokenKind;
+use super::parts::Parts;
 
 /// A token that ends a generation, and why it does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,18 +35,23 @@ const SPELLINGS: [(&str, &str); 15] = [
     ("<|file_sep|>", "begins another file"),
 ];
 
+/// Whether a control token of this spelling ends a generation.
+pub(super) fn is_end(spelling: &str) -> bool {
+    SPELLINGS.iter().any(|(end, _)| *end == spelling)
+}
+
 /// The ends of a vocabulary, by id, each once.
 ///
 /// llama.cpp retypes a token with one of these spellings that the file does not call control, and so
 /// takes Gemma 3's HTML tag `</s>` for an end; here the file is believed.
-pub(super) fn ends(vocabulary: &Vocabulary) -> Vec<End> {
+pub(super) fn ends(parts: &Parts) -> Vec<End> {
     let named = [
-        (vocabulary.eos, "the file's end of sequence"),
-        (vocabulary.eot, "the file's end of turn"),
-        (vocabulary.eom, "the file's end of message"),
+        (parts.roles.eos, "the file's end of sequence"),
+        (parts.roles.eot, "the file's end of turn"),
+        (parts.roles.eom, "the file's end of message"),
     ];
     let named = named.into_iter().filter_map(|(token, why)| Some(End { token: token?, why }));
-    let spelled = vocabulary.of_kind(TokenKind::Control).filter_map(|(token, piece)| {
+    let spelled = parts.pieces.of_kind(TokenKind::Control).filter_map(|(token, piece)| {
         let (_, why) = SPELLINGS.iter().find(|(spelling, _)| *spelling == piece)?;
         Some(End { token, why })
     });

@@ -1,16 +1,23 @@
-//! Text to tokens and back, with the tokenizers that GGUF files carry.
+//! Text to tokens and back, with the tokenizers of GGUF files and of folders in Hugging Face layout.
 //!
-//! A text is encoded in three steps, each the same as in llama.cpp:
+//! A text is encoded in four steps. Each is the same as in the program that the file was made for:
+//! llama.cpp for a GGUF file, the `tokenizers` crate for a `tokenizer.json`.
 //!
-//! 1. *Whole tokens.* Pieces that the file calls user-defined are cut out, longer ones first (Gemma's
-//!    runs of newlines, HTML tags). Control tokens are cut out only under [`SpecialTokens::Parse`]:
-//!    a user's text never becomes one by itself.
-//! 2. *Words.* Byte-level BPE splits what is left with the pattern its file names; SentencePiece
-//!    takes it whole, with `▁` for each space.
-//! 3. *Merges.* Each word starts as characters and merges neighbours by rank.
+//! 1. *Whole tokens.* Pieces that the file calls user-defined are cut out (Gemma's runs of newlines, HTML
+//!    tags). Control tokens are cut out only under [`SpecialTokens::Parse`]: a user's text never becomes
+//!    one by itself.
+//! 2. *Changes.* What is left is normalized: SentencePiece writes `▁` for each space, others compose
+//!    characters, most do nothing.
+//! 3. *Words.* It is split by the patterns that the file names, or taken whole. Byte-level BPE then spells
+//!    each byte as a printable character.
+//! 4. *Merges.* Each word starts as characters and merges neighbours by rank; or it is one token.
 //!
-//! What a vocabulary cannot spell is an error that names the character; nothing is dropped. (`SmolLM2`
-//! lacks six control characters, which other programs drop in silence.)
+//! Each step is linear in the text, and merging is n log n in a word. Patterns never backtrack: those that
+//! look ahead are known by their text and rewritten, an unknown one is refused.
+//!
+//! What a vocabulary cannot spell becomes its unknown token, where it has one that is nothing else.
+//! Without it that is an error that names the character; nothing is dropped. (`SmolLM2` lacks six control
+//! characters, which other programs drop in silence.)
 //!
 //! Back, each token adds the same bytes wherever it stands: [`Tokenizer::bytes`]. They need not be whole
 //! characters; [`Detok`](crate::generate::Detok) makes text of them.
@@ -20,10 +27,18 @@ use std::ops::Range;
 
 use kelvin::TokenId;
 
+mod added;
 mod bpe;
 mod byte_level;
+mod decoder;
 mod ends;
 mod gguf;
+mod json;
+mod model;
+mod normalizer;
+mod parts;
+mod pattern;
+mod pieces;
 mod sentence_piece;
 mod vocabulary;
 mod whole;
@@ -32,12 +47,14 @@ mod words;
 pub use ends::End;
 pub use vocabulary::{Scheme, TokenKind, Vocabulary};
 
-use byte_level::ByteLevel;
-use sentence_piece::SentencePiece;
-use whole::{Fragment, Wholes};
+use added::Special;
+use bpe::Scratch;
+use parts::{Parts, Roles};
+use whole::Fragment;
 
+use crate::format::Folder;
 use crate::format::gguf::Gguf;
-use crate::{Error, ErrorKind, Result};
+use crate::{Checkpoint, Error, ErrorKind, Result};
 
 /// What control tokens spelled out in a text are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,23 +105,111 @@ pub enum ShowSpecial {
 /// # Ok::<(), kelvin_lm::Error>(())
 /// ```
 pub struct Tokenizer {
-    vocabulary: Vocabulary,
-    merger: Merger,
+    parts: Parts,
+    /// The bytes of all tokens, one after the other.
     bytes: Vec<u8>,
+    /// Where those of each begin, `[vocab_size + 1]`.
     starts: Vec<usize>,
-    defined: Wholes,
-    specials: Wholes,
     ends: Vec<End>,
 }
 
-/// Steps two and three, by scheme.
-#[derive(Debug)]
-enum Merger {
-    ByteLevel(ByteLevel),
-    SentencePiece(SentencePiece),
-}
-
 impl Tokenizer {
+    /// The tokenizer of a model on disk: inside a GGUF file, or in a folder's `tokenizer.json`, or else its
+    /// `vocab.json` and `merges.txt`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`from_gguf`](Self::from_gguf), [`from_json`](Self::from_json) and
+    /// [`from_vocab_and_merges`](Self::from_vocab_and_merges), [`ErrorKind::Io`] for a folder without any of them.
+    pub fn open(checkpoint: &Checkpoint) -> Result<Self> {
+        match checkpoint {
+            Checkpoint::Gguf(gguf) => Self::from_gguf(gguf),
+            Checkpoint::Folder(folder) => {
+                Self::from_folder(folder).map_err(|error| match error.path() {
+                    Some(_) => error,
+                    None => error.in_file(folder.path()),
+                })
+            }
+        }
+    }
+
+    fn from_folder(folder: &Folder) -> Result<Self> {
+        let config = folder.tokenizer_config()?;
+        if let Some(json) = folder.tokenizer_json()? {
+            return Self::from_json(&json, config.as_deref());
+        }
+        match (folder.vocab_json()?, folder.merges_txt()?) {
+            (Some(vocab), Some(merges)) => {
+                Self::from_vocab_and_merges(&vocab, &merges, config.as_deref())
+            }
+            _ => Err(Error::new(ErrorKind::Io, "the folder has no tokenizer.json").hint(
+                "in Python, AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER) writes it, from \
+                 a tokenizer.model too",
+            )),
+        }
+    }
+
+    /// The tokenizer of a `tokenizer.json`, with the names of tokens in its `tokenizer_config.json`.
+    ///
+    /// Ids are those of the `tokenizers` crate for the same file; [`SpecialTokens::Text`] is its
+    /// `encode_special_tokens`. Known are BPE and `WordLevel` models, and of the other components those that
+    /// GPT-2, Llama, Gemma and their kin have. With a configuration, what a prompt begins and ends with is
+    /// what transformers makes of both files. Three things differ, so that a user's text never
+    /// steers a model: special tokens are not pieces that merges may make; tokens that the configuration
+    /// names are special; and an unknown token that also begins or ends sequences is not made of
+    /// characters without a piece, which are then refused.
+    ///
+    /// ```
+    /// use kelvin_lm::tokenizer::{ShowSpecial, SpecialTokens, Tokenizer};
+    ///
+    /// let json = br#"{
+    ///     "version": "1.0",
+    ///     "added_tokens": [{
+    ///         "id": 0, "content": "<|end|>", "special": true,
+    ///         "single_word": false, "lstrip": false, "rstrip": false, "normalized": false
+    ///     }],
+    ///     "pre_tokenizer": {
+    ///         "type": "Split", "pattern": {"String": ""}, "behavior": "Isolated", "invert": false
+    ///     },
+    ///     "decoder": {"type": "Fuse"},
+    ///     "model": {"type": "WordLevel", "vocab": {"<|end|>": 0, "a": 1, "e": 2, "t": 3}, "unk_token": "?"}
+    /// }"#;
+    /// let config = br#"{"eos_token": "<|end|>"}"#;
+    /// let tokenizer = Tokenizer::from_json(json, Some(config))?;
+    /// let ids = tokenizer.encode("tea", SpecialTokens::Text)?;
+    /// assert_eq!(ids, [3, 2, 1]);
+    /// assert_eq!(tokenizer.text_bytes(&ids, ShowSpecial::Hide), b"tea");
+    /// assert!(tokenizer.is_end(0));
+    /// # Ok::<(), kelvin_lm::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Format`] where a file is no JSON, has a key twice, or a field of another type;
+    /// [`ErrorKind::Tokenizer`] where it contradicts itself: ids that are not 0, 1, 2 and so on, merges of
+    /// unknown pieces, names that no token has; [`ErrorKind::Unsupported`] for components that are not
+    /// known, and for patterns that look around themselves or can take more than linear time. All name the
+    /// file, and the byte where there is one.
+    pub fn from_json(json: &[u8], config: Option<&[u8]>) -> Result<Self> {
+        json::parts(json, config).map(Self::from_parts)
+    }
+
+    /// GPT-2's tokenizer of a `vocab.json` and a `merges.txt`, with the names of tokens in its
+    /// `tokenizer_config.json`.
+    ///
+    /// Special are `<|endoftext|>`, where it is a piece, and what the configuration names.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_json`](Self::from_json).
+    pub fn from_vocab_and_merges(
+        vocab: &[u8],
+        merges: &[u8],
+        config: Option<&[u8]>,
+    ) -> Result<Self> {
+        json::pair(vocab, merges, config).map(Self::from_parts)
+    }
+
     /// The tokenizer inside a model file.
     ///
     /// # Errors
@@ -126,24 +231,17 @@ impl Tokenizer {
     /// SentencePiece piece of more than 256 bytes.
     pub fn new(vocabulary: Vocabulary) -> Result<Self> {
         vocabulary.check()?;
-        let defined = Wholes::new(&vocabulary, &[TokenKind::UserDefined])?;
-        let control = [TokenKind::UserDefined, TokenKind::Control, TokenKind::Unknown];
-        let specials = Wholes::new(&vocabulary, &control)?;
-        let merger = match &vocabulary.scheme {
-            Scheme::ByteLevel { pre, merges } => {
-                Merger::ByteLevel(ByteLevel::new(&vocabulary, pre, merges)?)
-            }
-            Scheme::SentencePiece { scores, space_prefix } => {
-                Merger::SentencePiece(SentencePiece::new(&vocabulary, scores, *space_prefix)?)
-            }
-        };
-        let (mut bytes, mut starts) = (Vec::new(), vec![0]);
-        for token in 0..vocabulary.pieces.len() {
-            bytes.extend(vocabulary.bytes(token));
+        vocabulary.parts().map(Self::from_parts)
+    }
+
+    fn from_parts(parts: Parts) -> Self {
+        let (mut bytes, mut starts) = (Vec::with_capacity(parts.pieces.n_bytes()), vec![0]);
+        for token in parts.pieces.tokens() {
+            bytes.extend(parts.bytes(token));
             starts.push(bytes.len());
         }
-        let ends = ends::ends(&vocabulary);
-        Ok(Self { vocabulary, merger, bytes, starts, defined, specials, ends })
+        let ends = ends::ends(&parts);
+        Self { parts, bytes, starts, ends }
     }
 
     /// The same tokenizer, with more tokens that end a generation.
@@ -169,13 +267,11 @@ impl Tokenizer {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Tokenizer`] where the vocabulary cannot spell a character of the text.
+    /// [`ErrorKind::Tokenizer`] where the vocabulary cannot spell a character of the text,
+    /// [`ErrorKind::Unsupported`] for a text that is 4 GiB or more when its normalizer and splitter are
+    /// done with it at their worst.
     pub fn encode(&self, text: &str, special: SpecialTokens) -> Result<Vec<TokenId>> {
-        let fragments = match special {
-            SpecialTokens::Text => self.defined.partition(text),
-            SpecialTokens::Parse => self.specials.partition(text),
-        };
-        self.encode_fragments(text, fragments)
+        self.encode_where(text, Special::from(special))
     }
 
     /// The tokens of `text` alone, of which `quoted` is somebody else's: control tokens are parsed, but
@@ -190,26 +286,26 @@ impl Tokenizer {
     ///
     /// As [`encode`](Self::encode).
     pub fn encode_quoting(&self, text: &str, quoted: &[Range<usize>]) -> Result<Vec<TokenId>> {
-        let is_quoted = |range: &Range<usize>| {
-            let after = quoted.partition_point(|quote| quote.end <= range.start);
-            quoted.get(after).is_some_and(|quote| quote.start < range.end)
-        };
-        let defined =
-            |token: TokenId| self.vocabulary.kinds[token as usize] == TokenKind::UserDefined;
-        let fragments =
-            self.specials.partition_where(text, |range, token| defined(token) || !is_quoted(range));
-        self.encode_fragments(text, fragments)
+        self.encode_where(text, Special::Outside(quoted))
     }
 
-    fn encode_fragments(&self, text: &str, fragments: Vec<Fragment>) -> Result<Vec<TokenId>> {
-        let mut ids = Vec::new();
-        for fragment in fragments {
-            match fragment {
-                Fragment::Token(token) => ids.push(token),
-                Fragment::Text(range) => self.append(text, range, &mut ids)?,
-            }
+    fn encode_where(&self, text: &str, special: Special<'_>) -> Result<Vec<TokenId>> {
+        let longest = u32::MAX as usize / self.parts.growth();
+        if text.len() > longest {
+            let detail = format!("a text of {} bytes, the longest has {longest}", text.len());
+            return Err(Error::new(ErrorKind::Unsupported, detail).hint("encode it in parts"));
         }
-        Ok(ids)
+        let mut run =
+            Run { parts: &self.parts, special, ids: Vec::new(), scratch: Scratch::default() };
+        self.parts.added.each(text, special, &mut |fragment| match fragment {
+            Fragment::Token(token) => {
+                run.ids.push(token);
+                Ok(())
+            }
+            Fragment::Text(range) if run.append(text, range.clone()) => Ok(()),
+            Fragment::Text(range) => Err(self.unspellable(text, range)),
+        })?;
+        Ok(run.ids)
     }
 
     /// The tokens of a prompt: those of `text`, after BOS where the model wants it and before EOS where
@@ -221,30 +317,29 @@ impl Tokenizer {
     /// As [`encode`](Self::encode).
     pub fn encode_prompt(&self, text: &str, special: SpecialTokens) -> Result<Vec<TokenId>> {
         let mut ids = self.encode(text, special)?;
-        let bos = self.vocabulary.bos.filter(|_| self.vocabulary.add_bos);
-        let eos = self.vocabulary.eos.filter(|_| self.vocabulary.add_eos);
-        if let Some(bos) = bos.filter(|bos| ids.first() != Some(bos)) {
-            ids.insert(0, bos);
+        let Roles { before, after, .. } = self.parts.roles;
+        if let Some(before) = before.filter(|before| ids.first() != Some(before)) {
+            ids.insert(0, before);
         }
-        ids.extend(eos.filter(|eos| ids.last() != Some(eos)));
+        ids.extend(after.filter(|after| ids.last() != Some(after)));
         Ok(ids)
     }
 
-    fn append(&self, text: &str, range: Range<usize>, ids: &mut Vec<TokenId>) -> Result<()> {
-        let part = &text[range.clone()];
-        let done = match &self.merger {
-            Merger::ByteLevel(merger) => merger.append(part, ids)?,
-            Merger::SentencePiece(merger) => merger.append(part, ids)?,
+    /// The error for a part of a text that has no tokens: it names the first character that has none.
+    fn unspellable(&self, text: &str, part: Range<usize>) -> Error {
+        let spelled = |at: usize, c: char| {
+            let special = Special::Nowhere;
+            let mut run =
+                Run { parts: &self.parts, special, ids: Vec::new(), scratch: Scratch::default() };
+            run.append(text, at..at + c.len_utf8())
         };
-        if done {
-            return Ok(());
-        }
-        let spells = |c: char| match &self.merger {
-            Merger::ByteLevel(merger) => merger.spells(c),
-            Merger::SentencePiece(merger) => merger.spells(c),
+        let mut chars = text[part.clone()].char_indices().map(|(at, c)| (part.start + at, c));
+        let what = match chars.find(|&(at, c)| !spelled(at, c)) {
+            Some((at, c)) => format!("U+{:04X}, at byte {at} of the text", u32::from(c)),
+            None => format!("a word at bytes {} to {} of the text", part.start, part.end),
         };
-        let missing = part.char_indices().find(|&(_, c)| !spells(c));
-        Err(unspellable(missing.map(|(at, c)| (range.start + at, c))))
+        Error::new(ErrorKind::Tokenizer, format!("the vocabulary has no token for {what}"))
+            .hint("leave the character out, or use a model whose vocabulary has all bytes")
     }
 
     /// The bytes that `token` adds to a text: none for control tokens; `None` outside the vocabulary.
@@ -257,45 +352,61 @@ impl Tokenizer {
 
     /// The token as the vocabulary spells it (`Ġtea`, `▁tea`, `<bos>`); `None` outside the vocabulary.
     pub fn piece(&self, token: TokenId) -> Option<&str> {
-        self.vocabulary.pieces.get(token as usize).map(String::as_str)
+        self.parts.pieces.get(token)
     }
 
     /// The token that the vocabulary spells `piece`; unused tokens and those without a spelling have
     /// none.
     pub fn token_id(&self, piece: &str) -> Option<TokenId> {
-        let merged = match &self.merger {
-            Merger::ByteLevel(merger) => merger.token(piece),
-            Merger::SentencePiece(merger) => merger.token(piece),
-        };
-        merged.or_else(|| self.specials.token(piece))
+        let pieces = &self.parts.pieces;
+        let merged = pieces.find_spelled(piece);
+        merged.or_else(|| pieces.find_any(piece)).or_else(|| {
+            let other = |&token: &TokenId| {
+                pieces.kind(token) != TokenKind::Unused && pieces.get(token) == Some(piece)
+            };
+            pieces.tokens().filter(|_| !piece.is_empty()).find(other)
+        })
     }
 
     /// Whether `token` is one that text does not show: control, unknown, or unused.
     pub fn is_special(&self, token: TokenId) -> bool {
-        let kind = self.vocabulary.kinds.get(token as usize);
-        matches!(kind, Some(TokenKind::Control | TokenKind::Unknown | TokenKind::Unused))
+        let known = (token as usize) < self.vocab_size();
+        known && !self.parts.pieces.kind(token).is_spelled()
     }
 
     /// The bytes of a whole sequence. Tokens outside the vocabulary add nothing.
     ///
-    /// `text_bytes(encode(text, Text), Hide)` is `text`, with two exceptions that SentencePiece has:
-    /// a literal `▁` comes back as a space, and a space prefix comes back where it was added.
+    /// `text_bytes(encode(text, Text), Hide)` is `text`, except for what the tokenizer did away with: a
+    /// literal `▁` comes back as a space under SentencePiece, and what a normalizer changed stays changed.
+    /// A space that the tokenizer put before the text is taken away again; those it put after special
+    /// tokens stay.
     pub fn text_bytes(&self, tokens: &[TokenId], show: ShowSpecial) -> Vec<u8> {
-        let bytes = |&token: &TokenId| match show {
-            ShowSpecial::Show if self.is_special(token) => self.piece(token).map(str::as_bytes),
-            _ => self.bytes(token),
-        };
-        tokens.iter().filter_map(bytes).flatten().copied().collect()
+        let mut text = Vec::new();
+        let mut first = true;
+        for &token in tokens.iter().filter(|&&token| (token as usize) < self.vocab_size()) {
+            if self.is_special(token) && show == ShowSpecial::Hide {
+                continue;
+            }
+            if first || self.is_special(token) {
+                text.extend(self.parts.written(token, first));
+            } else {
+                text.extend(self.bytes(token).unwrap_or_default());
+            }
+            first = false;
+        }
+        let cut = self.parts.decoder.cut(&text);
+        text.drain(..cut);
+        text
     }
 
     /// The token that begins a sequence.
     pub fn bos(&self) -> Option<TokenId> {
-        self.vocabulary.bos
+        self.parts.roles.bos
     }
 
     /// The token that ends a sequence; [`ends`](Self::ends) lists all that end a generation.
     pub fn eos(&self) -> Option<TokenId> {
-        self.vocabulary.eos
+        self.parts.roles.eos
     }
 
     /// Every token that ends a generation, by id, with the reason.
@@ -310,17 +421,64 @@ impl Tokenizer {
 
     /// Whether a prompt begins with BOS.
     pub fn add_bos(&self) -> bool {
-        self.vocabulary.add_bos
+        self.parts.roles.before.is_some()
     }
 
     /// Whether a prompt ends with EOS.
     pub fn add_eos(&self) -> bool {
-        self.vocabulary.add_eos
+        self.parts.roles.after.is_some()
     }
 
     /// How many tokens there are.
     pub fn vocab_size(&self) -> usize {
-        self.vocabulary.pieces.len()
+        self.parts.pieces.len()
+    }
+
+    /// Checks that a model of `rows` embeddings has one for each token; it may have more.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Shape`] where it has fewer.
+    pub fn check_rows(&self, rows: usize) -> Result<()> {
+        let n = self.vocab_size();
+        if n <= rows {
+            return Ok(());
+        }
+        let detail = format!("the tokenizer has {n} tokens, but the model has {rows} embeddings");
+        Err(Error::new(ErrorKind::Shape, detail).hint("use the tokenizer that the model came with"))
+    }
+}
+
+/// A text on its way to tokens.
+struct Run<'a> {
+    parts: &'a Parts,
+    special: Special<'a>,
+    ids: Vec<TokenId>,
+    scratch: Scratch,
+}
+
+impl Run<'_> {
+    /// Appends the tokens of `text[range]`, or returns false where a part has none.
+    fn append(&mut self, text: &str, range: Range<usize>) -> bool {
+        let parts = self.parts;
+        let changed = parts.normalizer.apply(&text[range.clone()]);
+        let mut done = true;
+        let mut take = |fragment| {
+            match fragment {
+                Fragment::Token(token) => self.ids.push(token),
+                Fragment::Text(part) if done => {
+                    let first = range.start == 0 && part.start == 0;
+                    let mut words = |word: &str| {
+                        parts.model.append(&parts.pieces, word, &mut self.scratch, &mut self.ids)
+                    };
+                    done = parts.words.each(&changed[part], first, &mut words);
+                }
+                Fragment::Text(_) => {}
+            }
+            Ok(())
+        };
+        let found = parts.added.each_normalized(&changed, self.special, &mut take);
+        found.is_ok() && done
     }
 }
 
@@ -328,18 +486,8 @@ impl fmt::Debug for Tokenizer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tokenizer")
             .field("vocab_size", &self.vocab_size())
-            .field("merger", &self.merger)
+            .field("model", &self.parts.model)
             .field("ends", &self.ends)
             .finish_non_exhaustive()
     }
-}
-
-/// The error for a character that has no token, at its byte in the text.
-fn unspellable(missing: Option<(usize, char)>) -> Error {
-    let what = match missing {
-        Some((at, c)) => format!("U+{:04X}, at byte {at} of the text", u32::from(c)),
-        None => "a character of the text".to_owned(),
-    };
-    Error::new(ErrorKind::Tokenizer, format!("the vocabulary has no token for {what}"))
-        .hint("leave the character out, or use a model whose vocabulary has all bytes")
 }

@@ -1,57 +1,14 @@
-//! SentencePiece BPE: pieces with scores, `▁` for a space, bytes for what is no piece.
+//! The merges that a SentencePiece vocabulary means.
+
+#![forbid(unsafe_code)]
 
 use kelvin::TokenId;
 use rayon::prelude::*;
-use tokenizers::models::bpe::Vocab;
 
-use super::bpe::{Bpe, Fallback, WholeWord};
-use super::{TokenKind, Vocabulary};
-use crate::Result;
+use super::bpe::Merge;
+use super::pieces::Pieces;
 
-/// What SentencePiece writes for a space.
-pub(super) const SPACE: &str = "▁";
-
-/// The merges of a SentencePiece vocabulary.
-#[derive(Debug)]
-pub(super) struct SentencePiece {
-    bpe: Bpe,
-    space_prefix: bool,
-}
-
-impl SentencePiece {
-    /// `scores` are finite, one per piece; `space_prefix` puts a space before text that begins the
-    /// prompt or follows a special token.
-    pub(super) fn new(vocabulary: &Vocabulary, scores: &[f32], space_prefix: bool) -> Result<Self> {
-        let mut vocab = vocabulary.spellable()?;
-        let merges = merges(vocabulary, scores, &vocab);
-        for (id, piece) in vocabulary.of_kind(TokenKind::Byte) {
-            vocab.insert(piece.to_owned(), id); // found by byte fallback, never by a merge
-        }
-        let bpe = Bpe::new(vocab, merges, Fallback::Bytes, WholeWord::Merge)?;
-        Ok(Self { bpe, space_prefix })
-    }
-
-    /// Appends the tokens of `text`, or returns false where a byte has none.
-    pub(super) fn append(&self, text: &str, ids: &mut Vec<TokenId>) -> Result<bool> {
-        let prefix = if self.space_prefix { SPACE } else { "" };
-        self.bpe.append(&(prefix.to_owned() + &text.replace(' ', SPACE)), ids)
-    }
-
-    /// Whether `c` is a piece, or all its bytes are.
-    pub(super) fn spells(&self, c: char) -> bool {
-        let mut utf8 = [0; 4];
-        let text = c.encode_utf8(&mut utf8);
-        c == ' '
-            || self.bpe.token(text).is_some()
-            || text.bytes().all(|byte| self.bpe.token(&format!("<0x{byte:02X}>")).is_some())
-    }
-
-    pub(super) fn token(&self, piece: &str) -> Option<TokenId> {
-        self.bpe.token(piece)
-    }
-}
-
-/// One merge per piece, ranked by the piece's score (higher first), then its id.
+/// One merge per piece that is found, ranked by the piece's score (higher first), then its id.
 ///
 /// SentencePiece has no merges: it unites the two neighbours whose union scores highest, leftmost
 /// first. A piece could be the union of several pairs, but only ever is of one. What happens between
@@ -59,16 +16,19 @@ impl SentencePiece {
 /// the order it would happen were that piece the whole text; so the pair is the one that ends the
 /// piece's own encoding, and its merge is all that BPE needs to do as SentencePiece does. Pieces of equal
 /// score would be a difference (the leftmost there, the smaller id here); its trainer writes none.
-fn merges(vocabulary: &Vocabulary, scores: &[f32], vocab: &Vocab) -> Vec<(String, String)> {
-    let mut ranked: Vec<(f32, TokenId)> =
-        vocab.values().map(|&id| (scores[id as usize] + 0.0, id)).collect(); // −0 is 0
+pub(super) fn merges(pieces: &Pieces, scores: &[f32]) -> Vec<Merge> {
+    let found = |&token: &TokenId| pieces.get(token).and_then(|p| pieces.find(p)) == Some(token);
+    let mut ranked: Vec<(f32, TokenId)> = pieces
+        .tokens()
+        .filter(found)
+        .map(|token| (scores[token as usize] + 0.0, token)) // −0 is 0
+        .collect();
     ranked.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-    let score = |piece: &str| vocab.get(piece).map(|&id| scores[id as usize]);
-    let merge = |&(_, id): &(f32, TokenId)| {
-        let piece = vocabulary.pieces[id as usize].as_str();
+    let score = |piece: &str| pieces.find(piece).map(|token| scores[token as usize]);
+    let merge = |&(_, union): &(f32, TokenId)| {
+        let piece = pieces.get(union)?;
         let (left, right) = piece.split_at(last_border(piece, score)?);
-        let known = vocab.contains_key(left) && vocab.contains_key(right);
-        known.then(|| (left.to_owned(), right.to_owned()))
+        Some(Merge { left: pieces.find(left)?, right: pieces.find(right)?, union })
     };
     ranked.par_iter().filter_map(merge).collect()
 }
@@ -100,9 +60,4 @@ fn last_border(piece: &str, score: impl Fn(&str) -> Option<f32>) -> Option<usize
 fn leftmost_highest(scores: &[Option<f32>]) -> Option<usize> {
     let known = scores.iter().enumerate().filter_map(|(at, score)| Some((at, (*score)?)));
     known.reduce(|best, next| if next.1 > best.1 { next } else { best }).map(|(at, _)| at)
-}
-
-/// The bytes that a piece of this kind spells.
-pub(super) fn bytes(piece: &str) -> Vec<u8> {
-    piece.replace(SPACE, " ").into_bytes()
 }

@@ -1,11 +1,10 @@
 //! Tokens that are found in a text as a whole, before anything is merged.
 
+#![forbid(unsafe_code)]
+
 use std::ops::Range;
 
 use kelvin::TokenId;
-
-use super::{TokenKind, Vocabulary};
-use crate::{Error, ErrorKind, Result};
 
 /// Longest piece that is looked for as a whole, in bytes; bounds the passes over a text.
 pub(super) const LONGEST: usize = 256;
@@ -19,68 +18,71 @@ pub(super) enum Fragment {
     Token(TokenId),
 }
 
-/// Pieces that are found as a whole: longer ones before shorter ones, then from the left.
-///
-/// This is the rule of llama.cpp (`tokenizer_st_partition`); a search for the leftmost and then
-/// longest would differ where two pieces overlap.
+/// Pieces that are found as a whole.
 #[derive(Debug)]
 pub(super) struct Wholes {
-    lengths: Vec<Length>,
-}
-
-/// The pieces of one length.
-#[derive(Debug)]
-struct Length {
-    len: usize,
-    ends: [ByteSet; 2],
+    /// In the order of their bytes.
     pieces: Vec<(Box<[u8]>, TokenId)>,
-}
-
-/// A set of bytes.
-#[derive(Debug, Clone, Copy, Default)]
-struct ByteSet([u64; 4]);
-
-impl ByteSet {
-    fn insert(&mut self, byte: u8) {
-        self.0[usize::from(byte / 64)] |= 1 << (byte % 64);
-    }
-
-    fn contains(self, byte: u8) -> bool {
-        self.0[usize::from(byte / 64)] >> (byte % 64) & 1 == 1
-    }
+    /// Where the pieces with each first byte begin, `[257]`.
+    first: Vec<usize>,
+    /// The lengths there are, longest first.
+    lengths: Vec<u16>,
 }
 
 impl Wholes {
-    /// The pieces of `kinds`.
-    pub(super) fn new(vocabulary: &Vocabulary, kinds: &[TokenKind]) -> Result<Self> {
-        let mut pieces: Vec<(&str, TokenId)> = kinds
-            .iter()
-            .flat_map(|&kind| vocabulary.of_kind(kind))
-            .map(|(id, p)| (p, id))
-            .collect();
-        pieces.retain(|(piece, _)| !piece.is_empty());
-        pieces.sort_unstable_by(|(a, _), (b, _)| b.len().cmp(&a.len()).then(a.cmp(b)));
-        if let Some(&(piece, id)) = pieces.first().filter(|(piece, _)| piece.len() > LONGEST) {
-            let detail = format!(
-                "tokenizer.ggml.tokens: special token {id} is {} bytes long, the longest is {LONGEST}",
-                piece.len()
-            );
-            return Err(Error::new(ErrorKind::Unsupported, detail));
+    /// These pieces, each spelling once; empty ones are left out. The error is a piece that is too long.
+    pub(super) fn new<'p>(
+        pieces: impl Iterator<Item = (TokenId, &'p str)>,
+    ) -> Result<Self, (TokenId, usize)> {
+        let pieces = pieces.filter(|(_, piece)| !piece.is_empty());
+        let mut pieces: Vec<(Box<[u8]>, TokenId)> =
+            pieces.map(|(token, piece)| (piece.as_bytes().into(), token)).collect();
+        pieces.sort_unstable();
+        if let Some((piece, token)) = pieces.iter().find(|(piece, _)| piece.len() > LONGEST) {
+            return Err((*token, piece.len()));
         }
-        Ok(Self {
-            lengths: pieces
-                .chunk_by(|(a, _), (b, _)| a.len() == b.len())
-                .map(Length::new)
-                .collect(),
-        })
+        let begins = |byte: u16| pieces.partition_point(|(piece, _)| u16::from(piece[0]) < byte);
+        let first = (0..=256).map(begins).collect();
+        let length = |(piece, _): &(Box<[u8]>, _)| u16::try_from(piece.len()).unwrap_or(u16::MAX);
+        let mut lengths: Vec<u16> = pieces.iter().map(length).collect();
+        lengths.sort_unstable_by(|a, b| b.cmp(a));
+        lengths.dedup();
+        Ok(Self { pieces, first, lengths })
     }
 
-    /// The token that is spelled `piece`.
-    pub(super) fn token(&self, piece: &str) -> Option<TokenId> {
-        self.lengths.iter().find(|length| length.len == piece.len())?.token(piece.as_bytes())
+    /// Whether there are none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.pieces.is_empty()
     }
 
-    /// `text` in fragments, in order.
+    /// The longest piece at byte `at` of `text`, and its length. Reads no further than some piece goes on.
+    pub(super) fn longest_at(&self, text: &[u8], at: usize) -> Option<(usize, TokenId)> {
+        let byte = usize::from(text[at]);
+        let mut among = &self.pieces[self.first[byte]..self.first[byte + 1]];
+        let (mut best, mut len) = (None, 1);
+        while let Some((piece, token)) = among.first() {
+            if piece.len() == len {
+                best = Some((len, *token)); // the others are longer, and go on from here
+                among = &among[1..];
+            }
+            let Some(&next) = text.get(at + len) else { break };
+            let start = among.partition_point(|(piece, _)| piece[len] < next);
+            let end = among.partition_point(|(piece, _)| piece[len] <= next);
+            among = &among[start..end];
+            len += 1;
+        }
+        best
+    }
+
+    /// Whether `piece` is one of them.
+    pub(super) fn holds(&self, piece: &[u8]) -> bool {
+        self.find(piece).is_some()
+    }
+
+    /// `text` in fragments, in order: longer pieces before shorter ones, then from the left.
+    ///
+    /// This is the rule of llama.cpp (`tokenizer_st_partition`); a search for the leftmost and then
+    /// longest would differ where two pieces overlap.
     pub(super) fn partition(&self, text: &str) -> Vec<Fragment> {
         self.partition_where(text, |_, _| true)
     }
@@ -96,12 +98,18 @@ impl Wholes {
         if !text.is_empty() {
             fragments.push(Fragment::Text(0..text.len()));
         }
-        for length in &self.lengths {
+        let text = text.as_bytes();
+        let length = |at| self.longest_at(text, at).map_or(0, |(len, _)| len);
+        let longest: Vec<u16> =
+            (0..text.len()).map(|at| u16::try_from(length(at)).unwrap_or(u16::MAX)).collect();
+        let search = Search { wholes: self, text, allowed };
+        let most = longest.iter().copied().max().unwrap_or(0);
+        for &len in self.lengths.iter().filter(|&&len| len <= most) {
             let mut finer = Vec::with_capacity(fragments.len());
             for fragment in fragments {
                 match fragment {
                     Fragment::Text(range) => {
-                        length.partition(text.as_bytes(), range, &allowed, &mut finer);
+                        search.cut(&longest[..range.end], range.start, len, &mut finer);
                     }
                     token @ Fragment::Token(_) => finer.push(token),
                 }
@@ -110,58 +118,38 @@ impl Wholes {
         }
         fragments
     }
-}
 
-impl Length {
-    /// From pieces of one length, sorted.
-    fn new(pieces: &[(&str, TokenId)]) -> Self {
-        let mut ends = [ByteSet::default(); 2];
-        for (piece, _) in pieces {
-            let bytes = piece.as_bytes();
-            ends[0].insert(bytes[0]);
-            ends[1].insert(bytes[bytes.len() - 1]);
-        }
-        let pieces: Vec<_> = pieces.iter().map(|&(p, id)| (p.as_bytes().into(), id)).collect();
-        Self {
-            len: pieces.first().map_or(0, |(piece, _): &(Box<[u8]>, _)| piece.len()),
-            ends,
-            pieces,
-        }
-    }
-
-    fn token(&self, piece: &[u8]) -> Option<TokenId> {
+    fn find(&self, piece: &[u8]) -> Option<TokenId> {
         let at = self.pieces.binary_search_by(|(p, _)| (**p).cmp(piece)).ok()?;
         Some(self.pieces[at].1)
     }
+}
 
-    /// Appends the fragments of `text[range]`. Pieces and text are UTF-8, so a match never begins or
-    /// ends inside a character.
-    fn partition(
-        &self,
-        text: &[u8],
-        range: Range<usize>,
-        allowed: &impl Fn(&Range<usize>, TokenId) -> bool,
-        fragments: &mut Vec<Fragment>,
-    ) {
-        let (mut done, mut at) = (range.start, range.start);
-        while at + self.len <= range.end {
-            let here = at..at + self.len;
-            match self.token_at(&text[here.clone()]).filter(|&token| allowed(&here, token)) {
+/// A search for the pieces of one length after the other.
+struct Search<'a, A> {
+    wholes: &'a Wholes,
+    text: &'a [u8],
+    allowed: A,
+}
+
+impl<A: Fn(&Range<usize>, TokenId) -> bool> Search<'_, A> {
+    /// Appends the fragments of the text from `start` to the end of `longest`, the longest piece at each
+    /// byte of the text. Pieces and text are UTF-8, so a match never begins or ends inside a character.
+    fn cut(&self, longest: &[u16], start: usize, len: u16, out: &mut Vec<Fragment>) {
+        let (mut done, mut at, end) = (start, start, longest.len());
+        while at + usize::from(len) <= end {
+            let here = at..at + usize::from(len);
+            let found = Some(&self.text[here.clone()]).filter(|_| longest[at] >= len);
+            let token = found.and_then(|piece| self.wholes.find(piece));
+            match token.filter(|&token| (self.allowed)(&here, token)) {
                 Some(token) => {
-                    fragments.extend((done < at).then_some(Fragment::Text(done..at)));
-                    fragments.push(Fragment::Token(token));
-                    at += self.len;
-                    done = at;
+                    out.extend((done < at).then_some(Fragment::Text(done..at)));
+                    out.push(Fragment::Token(token));
+                    (at, done) = (here.end, here.end);
                 }
                 None => at += 1,
             }
         }
-        fragments.extend((done < range.end).then_some(Fragment::Text(done..range.end)));
-    }
-
-    fn token_at(&self, window: &[u8]) -> Option<TokenId> {
-        let (first, last) = (window[0], window[window.len() - 1]);
-        let possible = self.ends[0].contains(first) && self.ends[1].contains(last);
-        possible.then(|| self.token(window)).flatten()
+        out.extend((done < end).then_some(Fragment::Text(done..end)));
     }
 }

@@ -1,45 +1,32 @@
-//! Cutting text into the words that byte-level BPE never merges across.
+//! Cutting text into the words that merges never cross.
 
-use std::fmt;
+#![forbid(unsafe_code)]
 
-use tokenizers::utils::SysRegex;
-
-use super::bpe::WholeWord;
+use super::byte_level;
+use super::pattern::{GPT2, Pattern, Spaces};
 use crate::format::Text;
 use crate::{Error, ErrorKind, Result};
 
-/// GPT-2's words, without its last two alternatives `\s+(?!\S)|\s+`: see [`Spaces::Lend`].
-const GPT2: &str = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+";
-
-/// Llama 3's words, likewise. The contractions are spelled out, as llama.cpp has them: `(?i:'s)`
-/// would match the long s too.
+/// Llama 3's words as llama.cpp has them, with contractions spelled out: `(?i:'s)` would match the long s
+/// too. Without the last two alternatives, `\s+(?!\S)|\s+`: see [`Spaces`].
 const LLAMA3: &str = concat!(
     r"'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD]",
-    r"|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+",
+    r"|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+",
 );
 
-/// One splitter: the names it goes by, its cuts in order, and its rule for words that are pieces.
+/// One splitter of llama.cpp: the names it goes by and its cuts, in order.
 struct Kind {
     names: &'static [&'static str],
     cuts: &'static [(&'static str, Spaces)],
-    whole_word: WholeWord,
 }
 
 /// The values of `tokenizer.ggml.pre` that are known, with llama.cpp's meaning of each
 /// (`llama-vocab.cpp`, `unicode_regex_split`). No pattern needs look-around, so matching is linear.
 /// Characters newer than Unicode 15 may fall into other categories than in llama.cpp.
 const KINDS: [Kind; 4] = [
-    Kind { names: &["gpt-2"], cuts: &[(GPT2, Spaces::Lend)], whole_word: WholeWord::Merge },
-    Kind {
-        names: &["smollm"],
-        cuts: &[(r"\p{N}", Spaces::Keep), (GPT2, Spaces::Lend)],
-        whole_word: WholeWord::Merge,
-    },
-    Kind {
-        names: &["llama-bpe", "llama3", "llama-v3"],
-        cuts: &[(LLAMA3, Spaces::LendOnLine)],
-        whole_word: WholeWord::Take,
-    },
+    Kind { names: &["gpt-2"], cuts: &[(GPT2, Spaces::Lend)] },
+    Kind { names: &["smollm"], cuts: &[(r"\p{N}", Spaces::Keep), (GPT2, Spaces::Lend)] },
+    Kind { names: LLAMA3_NAMES, cuts: &[(LLAMA3, Spaces::LendOnLine)] },
     Kind {
         names: &["default"],
         cuts: &[
@@ -48,45 +35,58 @@ const KINDS: [Kind; 4] = [
             (r"\p{N}+", Spaces::Keep),
             (r"[0-9][0-9][0-9]", Spaces::Keep),
         ],
-        whole_word: WholeWord::Merge,
     },
 ];
 
-/// What a run of white space does when a word follows it.
+/// The names of Llama 3's splitter; its models take words that are pieces whole.
+pub(super) const LLAMA3_NAMES: &[&str] = &["llama-bpe", "llama3", "llama-v3"];
+
+/// What becomes of the matches of a pattern, and of what lies between them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+pub(super) enum Behavior {
+    /// Matches go away.
+    Removed,
+    /// Each is a word.
+    Isolated,
+    /// The first of a run of matches ends the word before it.
+    MergedWithPrevious,
+    /// The last of a run of matches begins the word after it.
+    MergedWithNext,
+    /// A run of matches is a word.
+    Contiguous,
+}
+
+/// Where a [`Step::Prefix`] is put.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Spaces {
-    /// It stays whole.
-    Keep,
-    /// It lends its last character to that word, where it has two or more. This is what the
-    /// alternatives `\s+(?!\S)|\s+` say, without a look-ahead.
-    Lend,
-    /// The same, unless it ends a line.
-    LendOnLine,
+pub(super) enum Place {
+    /// Before the word that begins the text.
+    First,
+    /// Before each word.
+    Always,
 }
 
-impl Spaces {
-    /// How much of `run` is a word of its own, when `rest` follows it.
-    fn kept(self, run: &str, rest: &str) -> usize {
-        let lends = match self {
-            Self::Keep => false,
-            Self::Lend => true,
-            Self::LendOnLine => !run.ends_with(['\r', '\n']),
-        };
-        match run.char_indices().next_back() {
-            Some((at, _)) if lends && at > 0 && !rest.is_empty() && run.trim().is_empty() => at,
-            _ => run.len(),
-        }
-    }
+/// A part of splitting, which every word of the step before goes through.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// Words are cut at the matches, or with `invert` at what lies between.
+    Cut { pattern: Pattern, behavior: Behavior, invert: bool },
+    /// Each space becomes this character.
+    Spaces(char),
+    /// A word without this character at its start gets it.
+    Prefix(char, Place),
+    /// Each byte becomes the character that stands for it.
+    Bytes,
 }
 
-/// A splitter that is ready for use.
-pub(super) struct Words {
-    cuts: Vec<(SysRegex, Spaces)>,
-    whole_word: WholeWord,
-}
+/// A splitter: its steps, in order.
+#[derive(Debug)]
+pub(super) struct Words(pub(super) Vec<Step>);
+
+/// Takes a word, and says whether it wants another.
+pub(super) type Sink<'a> = dyn FnMut(&str) -> bool + 'a;
 
 impl Words {
-    /// The splitter that `pre` names.
+    /// The splitter that `pre` names in a GGUF file.
     pub(super) fn named(pre: &str) -> Result<Self> {
         let kind = KINDS.iter().find(|kind| kind.names.contains(&pre)).ok_or_else(|| {
             let known: Vec<&str> = KINDS.iter().flat_map(|kind| kind.names).copied().collect();
@@ -98,61 +98,134 @@ impl Words {
             Error::new(ErrorKind::Unsupported, detail)
                 .hint("the file needs a word splitter that this version does not have")
         })?;
-        let ready = |&(pattern, spaces): &(&str, Spaces)| {
-            (SysRegex::new(pattern).expect("a test builds every pattern"), spaces)
+        let cut = |&(pattern, spaces): &(&str, Spaces)| match spaces {
+            Spaces::Keep => Step::isolated(pattern, spaces),
+            _ => Step::isolated(&format!(r"{pattern}|\s+"), spaces),
         };
-        Ok(Self { cuts: kind.cuts.iter().map(ready).collect(), whole_word: kind.whole_word })
+        Ok(Self(kind.cuts.iter().map(cut).chain([Step::Bytes]).collect()))
     }
 
-    pub(super) fn whole_word(&self) -> WholeWord {
-        self.whole_word
-    }
-
-    /// The words of `text`, in order; together they are `text`.
-    pub(super) fn split<'t>(&self, text: &'t str) -> Vec<&'t str> {
-        let mut words = vec![text];
-        for (regex, spaces) in &self.cuts {
-            let mut finer = Vec::with_capacity(words.len());
-            for word in words {
-                cut(regex, *spaces, word, &mut finer);
-            }
-            words = finer;
+    /// How many times as long a text can become.
+    pub(super) fn growth(&self) -> usize {
+        let (mut growth, mut cut) = (1_usize, false);
+        for step in &self.0 {
+            cut |= matches!(step, Step::Cut { .. });
+            growth = growth.saturating_mul(match step {
+                Step::Spaces(c) => c.len_utf8(),
+                Step::Prefix(c, Place::Always) if cut => 1 + c.len_utf8(),
+                Step::Bytes => 2,
+                Step::Cut { .. } | Step::Prefix(..) => 1,
+            });
         }
-        words
+        growth
+    }
+
+    /// Gives the words of `text`, in order, while `sink` wants more; false where it did not. `first` says
+    /// that the text begins what was given to be encoded.
+    pub(super) fn each(&self, text: &str, first: bool, sink: &mut Sink<'_>) -> bool {
+        text.is_empty() || each(&self.0, text, first, sink)
     }
 }
 
-impl fmt::Debug for Words {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Words").field("cuts", &self.cuts.len()).finish_non_exhaustive()
+impl Step {
+    /// A pattern of ours whose matches are words.
+    pub(super) fn isolated(pattern: &str, spaces: Spaces) -> Self {
+        let pattern = Pattern::known(pattern, spaces).expect("a test builds every pattern");
+        Self::Cut { pattern, behavior: Behavior::Isolated, invert: false }
     }
 }
 
-/// Appends the matches of `regex` in `text` and what lies between them.
-fn cut<'t>(regex: &SysRegex, spaces: Spaces, mut text: &'t str, words: &mut Vec<&'t str>) {
-    'lent: while !text.is_empty() {
+fn each(steps: &[Step], word: &str, first: bool, sink: &mut Sink<'_>) -> bool {
+    let Some((step, rest)) = steps.split_first() else { return sink(word) };
+    match step {
+        Step::Cut { pattern, behavior, invert } => {
+            let mut pieces = Pieces::new(*behavior);
+            let mut take = |start: usize, end: usize| {
+                start == end || each(rest, &word[start..end], first && start == 0, sink)
+            };
+            pieces.of(word, pattern, *invert, &mut take)
+        }
+        Step::Spaces(c) => each(rest, &word.replace(' ', c.encode_utf8(&mut [0; 4])), first, sink),
+        Step::Prefix(c, place) => {
+            let wanted = *place == Place::Always || first;
+            if wanted && !word.starts_with(*c) {
+                each(rest, &format!("{c}{word}"), first, sink)
+            } else {
+                each(rest, word, first, sink)
+            }
+        }
+        Step::Bytes => {
+            let spelled: String = word.bytes().map(byte_level::symbol).collect();
+            each(rest, &spelled, first, sink)
+        }
+    }
+}
+
+/// Takes the start and the end of a piece.
+type Take<'a> = dyn FnMut(usize, usize) -> bool + 'a;
+
+/// Makes words of matches and of what lies between them, as they come.
+struct Pieces {
+    behavior: Behavior,
+    /// A piece that may still grow.
+    held: Option<(usize, usize)>,
+    /// Whether the piece before was a match.
+    matched: bool,
+}
+
+impl Pieces {
+    fn new(behavior: Behavior) -> Self {
+        Self { behavior, held: None, matched: false }
+    }
+
+    fn of(&mut self, word: &str, pattern: &Pattern, invert: bool, take: &mut Take<'_>) -> bool {
         let mut done = 0;
-        for (start, end) in regex.find_iter(text) {
-            words.extend(Some(&text[done..start]).filter(|between| !between.is_empty()));
-            let kept = start + spaces.kept(&text[start..end], &text[end..]);
-            words.push(&text[start..kept]);
-            if kept < end {
-                text = &text[kept..];
-                continue 'lent;
-            }
+        let went = pattern.each(word, &mut |start, end| {
+            let before = done == start || self.piece((done, start), invert, take);
             done = end;
+            before && self.piece((start, end), !invert, take)
+        });
+        went && (done == word.len() || self.piece((done, word.len()), invert, take))
+            && self.held.take().is_none_or(|(start, end)| take(start, end))
+    }
+
+    fn piece(&mut self, piece: (usize, usize), is_match: bool, take: &mut Take<'_>) -> bool {
+        let matched = std::mem::replace(&mut self.matched, is_match);
+        let grows = match self.behavior {
+            Behavior::Isolated => return take(piece.0, piece.1),
+            Behavior::Removed => return is_match || take(piece.0, piece.1),
+            Behavior::Contiguous => is_match == matched,
+            Behavior::MergedWithPrevious => is_match && !matched,
+            Behavior::MergedWithNext => !is_match && matched,
+        };
+        match &mut self.held {
+            Some(held) if grows => {
+                held.1 = piece.1;
+                true
+            }
+            held => held.replace(piece).is_none_or(|(start, end)| take(start, end)),
         }
-        words.extend(Some(&text[done..]).filter(|rest| !rest.is_empty()));
-        return;
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{KINDS, Words};
+    use super::{Behavior, KINDS, Pattern, Step, Words};
 
-    fn words<'t>(pre: &str, text: &'t str) -> Vec<&'t str> {
-        Words::named(pre).expect("a known name").split(text)
+    fn cut(words: &Words, text: &str) -> Vec<String> {
+        let mut all = Vec::new();
+        assert!(words.each(text, true, &mut |word| {
+            all.push(word.to_owned());
+            true
+        }));
+        all
+    }
+
+    /// The words under a splitter, as the text has them.
+    fn words(pre: &str, text: &str) -> Vec<String> {
+        let mut words = Words::named(pre).expect("a known name");
+        assert!(matches!(words.0.pop(), Some(Step::Bytes)));
+        cut(&words, text)
     }
 
     #[test]
@@ -196,5 +269,23 @@ mod tests {
     fn an_unknown_name_lists_the_known_ones() {
         let error = Words::named("qwen2").expect_err("qwen2 is not there yet");
         assert!(error.to_string().contains("gpt-2, smollm, llama-bpe"), "{error}");
+    }
+
+    #[test]
+    fn each_behavior_has_its_words() {
+        let cases: [(Behavior, &[&str], &[&str]); 5] = [
+            (Behavior::Removed, &["a", "b"], &["-", "-", "-", "-"]),
+            (Behavior::Isolated, &["-", "a", "-", "-", "b", "-"], &["-", "a", "-", "-", "b", "-"]),
+            (Behavior::MergedWithPrevious, &["-", "a-", "-", "b-"], &["-a", "-", "-b", "-"]),
+            (Behavior::MergedWithNext, &["-a", "-", "-b", "-"], &["-", "a-", "-", "b-"]),
+            (Behavior::Contiguous, &["-", "a", "--", "b", "-"], &["-", "a", "--", "b", "-"]),
+        ];
+        for (behavior, plain, inverted) in cases {
+            for (invert, expected) in [(false, plain), (true, inverted)] {
+                let pattern = Pattern::Text("-".to_owned());
+                let words = Words(vec![Step::Cut { pattern, behavior, invert }]);
+                assert_eq!(cut(&words, "-a--b-"), expected, "{behavior:?}, {invert}");
+            }
+        }
     }
 }

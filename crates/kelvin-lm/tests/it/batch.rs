@@ -4,15 +4,32 @@ use std::collections::BTreeMap;
 
 use kelvin::{Pipeline, Sampler, Seed, stream_of};
 use kelvin_lm::format::gguf::Gguf;
-use kelvin_lm::generate::{Batch, Chooser, Detok, Event, Finish, Request};
+use kelvin_lm::generate::{Batch, Chooser, Context, Detok, Event, Finish, Request};
 use kelvin_lm::tokenizer::{Scheme, ShowSpecial, TokenKind, Tokenizer, Vocabulary};
-use kelvin_lm::{EngineOptions, Error, ErrorKind, Model, Result, Session};
+use kelvin_lm::{
+    Checkpoint, EngineOptions, Error, ErrorKind, Model, ModelOptions, Result, Session, WeightDtype,
+};
 
-use crate::tiny::{self, Stored, Tiny};
+use crate::tiny::{self, Shape, Stored, Tiny};
 
 fn model() -> Model {
     let gguf = Gguf::parse(Tiny::new(tiny::GEMMA).file(Stored::Q8)).expect("well formed");
     Model::from_gguf(&gguf, EngineOptions::default()).expect("well formed")
+}
+
+/// The model of the other tests, and others with as many tokens: a folder, and one whose weights were
+/// quantised when they were loaded.
+fn models() -> [Model; 3] {
+    let shape = Shape { vocab_size: tiny::GEMMA.vocab_size, ..tiny::GPT2 };
+    let folder = Tiny::new(shape).rounded(Stored::BF16).write_folder("batch-gpt2", Stored::BF16);
+    let file = Tiny::new(tiny::GEMMA).file(Stored::F32);
+    let file = Checkpoint::Gguf(Gguf::parse(file).expect("well formed"));
+    let quantised = ModelOptions { dtype: WeightDtype::Q8_0, ..ModelOptions::default() };
+    [
+        model(),
+        Model::load(folder, EngineOptions::default()).expect("well formed"),
+        Model::open(&file, quantised).expect("well formed"),
+    ]
 }
 
 /// As many letters as the small model has tokens; token 1 ends a text.
@@ -111,14 +128,20 @@ fn alone(model: &Model, tokenizer: &Tokenizer, prompt: &[u32], choice: u32, n: u
 
 #[test]
 fn each_sequence_has_the_tokens_it_has_alone() {
-    let (model, tokenizer) = (model(), tokenizer());
-    let mut batch = Batch::new(&model, &tokenizer);
+    let ended = models().iter().filter(|model| check_alone(model)).count();
+    assert!(ended > 0, "no sequence met the end token");
+}
+
+/// Whether one of the sequences met the end token.
+fn check_alone(model: &Model) -> bool {
+    let tokenizer = tokenizer();
+    let mut batch = Batch::new(model, &tokenizer);
     let mut expected = Vec::new();
     for (p, prompt) in prompts().iter().enumerate() {
         let choosers = (0..3).map(|choice| sampler(prompt, choice)).collect();
         let n = 10 + p;
         batch.join(request(prompt, choosers, n)).expect("it fits");
-        expected.extend((0..3).map(|choice| alone(&model, &tokenizer, prompt, choice, n)));
+        expected.extend((0..3).map(|choice| alone(model, &tokenizer, prompt, choice, n)));
     }
     let found = run(&mut batch);
     assert_eq!(found.values().map(|it| it.ids.clone()).collect::<Vec<_>>(), expected);
@@ -128,7 +151,7 @@ fn each_sequence_has_the_tokens_it_has_alone() {
         assert_eq!(outcome.end, Some(Ok(finish)));
         assert_eq!(outcome.text.chars().count(), outcome.ids.len() - usize::from(ended));
     }
-    assert!(expected.iter().any(|ids| ids.ends_with(&[1])), "no sequence met the end token");
+    expected.iter().any(|ids| ids.ends_with(&[1]))
 }
 
 #[test]
@@ -298,4 +321,54 @@ fn the_context_is_a_limit_with_both_numbers() {
     let lengths: Vec<usize> = outcomes.values().map(|outcome| outcome.ids.len()).collect();
     assert_eq!(lengths, [0, 1, 3]);
     assert!(outcomes.values().all(|outcome| outcome.end == Some(Ok(Finish::Length))));
+}
+
+/// A conversation: each prompt is what was said so far and a few tokens more, or an edit of it.
+#[test]
+fn a_kept_session_saves_work_and_changes_nothing() {
+    let (model, tokenizer) = (model(), tokenizer());
+    for context in [None, Some(Context::shifting(60, 9).expect("room"))] {
+        let context = context.unwrap_or_else(|| Context::fixed(model.config().max_seq));
+        let batch = || Batch::new(&model, &tokenizer).keep_sessions().with_context(context);
+        let (mut kept, mut prompt, mut shared) = (Session::new(&model), vec![7, 9, 12], Vec::new());
+        for turn in 0..6 {
+            let request = |n| request(&prompt, vec![sampler(&prompt, turn)], n);
+            let mut fresh = batch().expect("a context that fits");
+            fresh.join(request(12)).expect("it fits");
+            let expected = run(&mut fresh);
+            let mut cached = batch().expect("a context that fits");
+            cached.join_from(request(12), &kept).expect("it fits");
+            assert!(cached.take_session(0).is_none(), "it has not ended");
+            assert_eq!(run(&mut cached), expected, "turn {turn}, {context:?}");
+            shared.push(kept.shared_with(&prompt));
+            kept = cached.take_session(0).expect("it ended");
+            assert!(cached.take_session(0).is_none(), "it was taken");
+            assert_eq!(kept.ids(), [&prompt[..], &expected[&0].ids].concat());
+            prompt = kept.ids().to_vec();
+            prompt.truncate(if turn == 3 { 8 } else { prompt.len() }); // an edit, at the fourth
+            prompt.extend([20 + turn, 30, 40]);
+        }
+        assert_eq!((shared[0], shared[4]), (0, 8));
+        assert!(shared.windows(2).enumerate().all(|(at, pair)| at == 3 || pair[0] < pair[1]));
+    }
+}
+
+#[test]
+fn sessions_of_another_model_or_context_are_no_use_and_do_no_harm() {
+    let (model, other, tokenizer) = (model(), model(), tokenizer());
+    let prompt = [5, 6, 7, 8];
+    let mut expected = Batch::new(&model, &tokenizer);
+    expected.join(request(&prompt, vec![sampler(&prompt, 0)], 9)).expect("it fits");
+    let expected = run(&mut expected);
+    let mut foreign = Session::new(&other);
+    foreign.feed(&prompt).expect("it fits");
+    let elsewhere = Context::fixed(50);
+    let mut narrow = Session::new(&model).with_context(elsewhere).expect("it fits");
+    narrow.feed(&prompt).expect("it fits");
+    for session in [&foreign, &narrow] {
+        let mut batch = Batch::new(&model, &tokenizer);
+        batch.join_from(request(&prompt, vec![sampler(&prompt, 0)], 9), session).expect("it fits");
+        assert_eq!(run(&mut batch), expected);
+        assert!(batch.take_session(0).is_none(), "nothing is kept unless asked for");
+    }
 }

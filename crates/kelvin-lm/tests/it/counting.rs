@@ -51,6 +51,11 @@ pub(crate) fn peak<T>(work: impl FnOnce() -> T) -> (T, usize) {
     (result, (PEAK.get() - before).unsigned_abs())
 }
 
+/// The most bytes that this thread has held since it started.
+pub(crate) fn most_of_this_thread() -> usize {
+    PEAK.get().unsigned_abs()
+}
+
 #[test]
 fn the_counter_sees_what_is_held_and_what_was() {
     let (kept, peak) = peak(|| {

@@ -213,7 +213,7 @@ fn values_outside_their_range_name_file_key_and_range() {
     for (json, said) in [
         ("\"top_p\": 1.5", "top_p = 1.5 is outside 0 < p ≤ 1 (use 1 to keep every token)"),
         ("\"top_k\": -2", "top_k = -2 is outside k ≥ 1 (off, 0 or -1 keeps every token)"),
-        ("\"temperature\": -0.1", "temperature = -0.1 is outside T ≥ 0"),
+        ("\"temperature\": -0.1", "temperature = -0.1 is outside 0 ≤ T < ∞"),
         ("\"no_repeat_ngram_size\": 1.5", "no_repeat_ngram_size = 1.5 is outside n ≥ 1"),
     ] {
         let found = read(&format!("{{{json}}}"));

@@ -6,10 +6,10 @@
 use kelvin_lm::format::gguf::Gguf;
 use kelvin_lm::kernel::{Activations, Level, Profile};
 use kelvin_lm::model::{Row, Scratch, Wanted};
-use kelvin_lm::{EngineOptions, KvCache, Model, Session};
+use kelvin_lm::{Checkpoint, EngineOptions, KvCache, Model, ModelOptions, Session, WeightDtype};
 
 use crate::real;
-use crate::tiny::{self, Stored, Tiny};
+use crate::tiny::{self, Shape, Stored, Tiny};
 
 /// The hash of each row of logits of one prompt.
 type Rows = Vec<u64>;
@@ -19,10 +19,6 @@ fn hash(logits: &[f32]) -> u64 {
     logits.iter().fold(0xcbf2_9ce4_8422_2325, |hash, x| {
         (hash ^ u64::from(x.to_bits())).wrapping_mul(0x0100_0000_01b3)
     })
-}
-
-fn model(gguf: &Gguf, options: EngineOptions) -> Model {
-    Model::from_gguf(gguf, options).expect("the file holds a model")
 }
 
 /// Each prompt alone, computed at most `chunk` positions at a time.
@@ -95,33 +91,49 @@ fn recomputed(model: &Model, prompts: &[Vec<u32>]) -> Vec<Rows> {
     prompts.iter().map(one).collect()
 }
 
-/// Everything that must not matter, against one plain run. `slow` prompts also run without vector
-/// instructions.
-fn check(gguf: &Gguf, activations: Activations, prompts: &[Vec<u32>], slow: &[Vec<u32>]) {
-    let options = |threads, level| EngineOptions {
-        threads: Some(threads),
-        level,
-        profile: Some(Profile::detect()),
-        activations,
-    };
-    let plain = model(gguf, options(1, None));
-    let expected = alone(&plain, prompts, 64);
-    for chunk in [1, 7] {
-        assert_eq!(alone(&plain, prompts, chunk), expected, "chunks of {chunk}");
+/// What decides the bits of a model's logits.
+struct Case {
+    checkpoint: Checkpoint,
+    dtype: WeightDtype,
+    activations: Activations,
+    profile: Profile,
+}
+
+impl Case {
+    fn new(checkpoint: Checkpoint) -> Self {
+        let (dtype, activations) = (WeightDtype::Auto, Activations::Int8);
+        Self { checkpoint, dtype, activations, profile: Profile::detect() }
     }
-    assert_eq!(stepwise(&plain, prompts), expected, "token by token");
-    assert_eq!(together(&plain, prompts), expected, "in a batch");
-    assert_eq!(recomputed(&plain, prompts), expected, "recomputed");
-    let expected_slow = alone(&plain, slow, 64);
-    drop(plain);
-    for threads in [2, 5] {
-        let threaded = model(gguf, options(threads, None));
-        assert_eq!(alone(&threaded, prompts, 64), expected, "{threads} threads");
-        assert_eq!(together(&threaded, prompts), expected, "{threads} threads, in a batch");
+
+    fn model(&self, threads: usize, level: Option<Level>) -> Model {
+        let (profile, activations) = (Some(self.profile), self.activations);
+        let engine = EngineOptions { threads: Some(threads), level, profile, activations };
+        let options = ModelOptions { engine, dtype: self.dtype };
+        Model::open(&self.checkpoint, options).expect("it holds a model")
     }
-    for level in Level::available() {
-        let forced = model(gguf, options(2, Some(level)));
-        assert_eq!(alone(&forced, slow, 64), expected_slow, "{level}");
+
+    /// Everything that must not matter, against one plain run. `slow` prompts also run without
+    /// vector instructions.
+    fn check(&self, prompts: &[Vec<u32>], slow: &[Vec<u32>]) {
+        let plain = self.model(1, None);
+        let expected = alone(&plain, prompts, 64);
+        for chunk in [1, 7] {
+            assert_eq!(alone(&plain, prompts, chunk), expected, "chunks of {chunk}");
+        }
+        assert_eq!(stepwise(&plain, prompts), expected, "token by token");
+        assert_eq!(together(&plain, prompts), expected, "in a batch");
+        assert_eq!(recomputed(&plain, prompts), expected, "recomputed");
+        let expected_slow = alone(&plain, slow, 64);
+        drop(plain);
+        for threads in [2, 5] {
+            let threaded = self.model(threads, None);
+            assert_eq!(alone(&threaded, prompts, 64), expected, "{threads} threads");
+            assert_eq!(together(&threaded, prompts), expected, "{threads} threads, in a batch");
+        }
+        for level in Level::available() {
+            let forced = self.model(2, Some(level));
+            assert_eq!(alone(&forced, slow, 64), expected_slow, "{level}");
+        }
     }
 }
 
@@ -132,19 +144,58 @@ fn prompts(vocab_size: u32, longest: u32) -> Vec<Vec<u32>> {
     (0..8).map(|prompt| (0..len(prompt)).map(|i| id(prompt, i)).collect()).collect()
 }
 
+fn file(tiny: &Tiny, stored: Stored) -> Checkpoint {
+    Checkpoint::Gguf(Gguf::parse(tiny.file(stored)).expect("the file is well formed"))
+}
+
+fn folder(tiny: &Tiny, stored: Stored) -> Checkpoint {
+    let name = format!("determinism-{}-{stored:?}", tiny.shape.architecture);
+    Checkpoint::open(&tiny.write_folder(&name, stored)).expect("the folder is well formed")
+}
+
+const SHAPES: [Shape; 3] = [tiny::GPT2, tiny::LLAMA, tiny::GEMMA];
+
 #[test]
 fn small_models_give_the_same_bits_however_they_are_run() {
-    for shape in [tiny::LLAMA, tiny::GEMMA] {
+    for shape in SHAPES {
         for (stored, activations) in [
             (Stored::F32, Activations::Int8),
             (Stored::Q8, Activations::F32),
             (Stored::Q8, Activations::Int8),
         ] {
-            let file = Tiny::new(shape).file(stored);
-            let gguf = Gguf::parse(file).expect("the file is well formed");
+            let case = Case { activations, ..Case::new(file(&Tiny::new(shape), stored)) };
             let prompts = prompts(shape.vocab_size, 135);
-            check(&gguf, activations, &prompts, &prompts);
+            case.check(&prompts, &prompts);
         }
+    }
+}
+
+#[test]
+fn folders_give_the_same_bits_however_they_are_run_in_every_format() {
+    for shape in SHAPES {
+        let prompts = prompts(shape.vocab_size, 100);
+        for stored in [Stored::F32, Stored::F16, Stored::BF16] {
+            let tiny = Tiny::new(shape).rounded(stored);
+            Case::new(folder(&tiny, stored)).check(&prompts, &prompts);
+        }
+        let case = || Case::new(folder(&Tiny::new(shape), Stored::F32));
+        for dtype in [WeightDtype::BF16, WeightDtype::Q8_0] {
+            Case { dtype, ..case() }.check(&prompts, &prompts);
+        }
+    }
+}
+
+#[test]
+fn each_profile_has_its_own_bits_on_every_level() {
+    for shape in SHAPES {
+        let prompts = prompts(shape.vocab_size, 70);
+        let rows = [Profile::Fast, Profile::Portable].map(|profile| {
+            let case = Case::new(folder(&Tiny::new(shape), Stored::F32));
+            let case = Case { profile, ..case };
+            case.check(&prompts, &prompts);
+            alone(&case.model(1, None), &prompts, 64)
+        });
+        assert_ne!(rows[0], rows[1], "{}", shape.architecture);
     }
 }
 
@@ -160,8 +211,8 @@ fn gemma_gives_the_same_bits_however_it_is_run() {
 
 fn real_model(file: &str) {
     let Some(path) = real::path(file) else { return };
-    let gguf = Gguf::read(&path).expect("the file is whole");
+    let case = Case::new(Checkpoint::open(&path).expect("the file is whole"));
     let prompts = prompts(40_000, 70);
     let slow = vec![prompts[7].clone()];
-    check(&gguf, Activations::Int8, &prompts, &slow);
+    case.check(&prompts, &slow);
 }

@@ -1,6 +1,7 @@
 //! Integration tests of `kelvin-lm`.
 
 mod batch;
+mod blueprint;
 mod chat;
 mod context;
 mod counting;
@@ -24,5 +25,9 @@ mod real;
 mod reference;
 mod replay;
 mod safetensors;
+mod shapes;
+mod strings;
 mod tiny;
 mod tokenizer;
+mod tokenizer_files;
+mod two_forms;

@@ -5,7 +5,7 @@ use kelvin_lm::format::gguf::Gguf;
 use kelvin_lm::kernel::Matrix;
 use kelvin_lm::memory::MemoryNeed;
 use kelvin_lm::model::{Row, Scratch, Wanted};
-use kelvin_lm::{Config, EngineOptions, Model};
+use kelvin_lm::{Checkpoint, EngineOptions, Model, ModelOptions, WeightDtype};
 
 use crate::tiny::{self, Shape, Stored, Tiny};
 
@@ -22,19 +22,19 @@ fn matrices_take_what_was_said_in_every_type_and_odd_shape() {
     }
 }
 
-fn need(gguf: &Gguf, threads: usize) -> MemoryNeed {
-    let config = Config::from_gguf(gguf).expect("a model");
-    let tensors: Vec<_> = gguf.tensors().collect();
-    MemoryNeed::of(&config, tensors.iter().map(|it| (it.dtype(), it.shape())), threads)
+fn need(checkpoint: &Checkpoint, dtype: WeightDtype, threads: usize) -> MemoryNeed {
+    let config = checkpoint.config().expect("a model");
+    let weights = Model::weight_bytes(checkpoint, dtype).expect("weights");
+    MemoryNeed::of(&config, weights, threads)
 }
 
 #[track_caller]
 fn holds(shape: Shape, stored: Stored, threads: usize) {
     let file = Tiny::new(shape).rounded(stored).file(stored);
-    let gguf = Gguf::parse(file).expect("the file is well formed");
-    let need = need(&gguf, threads);
+    let checkpoint = Checkpoint::Gguf(Gguf::parse(file).expect("the file is well formed"));
+    let need = need(&checkpoint, WeightDtype::Auto, threads);
     let options = EngineOptions { threads: Some(threads), ..EngineOptions::default() };
-    let model = Model::from_gguf(&gguf, options).expect("the model is well formed");
+    let model = Model::open(&checkpoint, options).expect("the model is well formed");
     let ids: Vec<u32> = (0..128).map(|id| id % shape.vocab_size).collect();
     let (mut cache, mut scratch) = (model.new_cache(), Scratch::default());
     let rows = &mut [Row { cache: &mut cache, tokens: &ids, wanted: Wanted::Last }];
@@ -50,10 +50,30 @@ fn holds(shape: Shape, stored: Stored, threads: usize) {
 
 #[test]
 fn a_model_takes_what_was_said() {
-    for shape in [tiny::LLAMA, tiny::GEMMA] {
+    for shape in [tiny::GPT2, tiny::LLAMA, tiny::GEMMA] {
         for stored in [Stored::F32, Stored::Q8] {
             for threads in [1, 3] {
                 holds(shape, stored, threads);
+            }
+        }
+    }
+}
+
+#[test]
+fn weights_take_what_was_said_in_every_format_and_layout() {
+    for shape in [tiny::GPT2, tiny::LLAMA, tiny::GEMMA] {
+        let tiny = Tiny::new(shape);
+        let name = format!("{}-memory", shape.architecture);
+        let folder = Checkpoint::open(&tiny.write_folder(&name, Stored::F32)).expect("sound");
+        let file = Gguf::parse(tiny.file(Stored::F32)).expect("well formed");
+        for checkpoint in [folder, Checkpoint::Gguf(file)] {
+            for dtype in WeightDtype::ALL {
+                let engine = EngineOptions { threads: Some(1), ..EngineOptions::default() };
+                let options = ModelOptions { engine, dtype };
+                let model = Model::open(&checkpoint, options).expect("a model");
+                let said = need(&checkpoint, dtype, 1).weights;
+                let held = model.n_bytes() as u64;
+                assert_eq!(said, held, "{name}, {dtype}");
             }
         }
     }

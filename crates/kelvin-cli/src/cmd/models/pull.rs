@@ -32,9 +32,9 @@ pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<()>
         return list(&plan, matches, console);
     }
     check_disk(&plan, &console.hub.cache)?;
-    let bar = bar(&plan, console.quiet);
-    let snapshot = client.fetch(&plan, &mut |event| show(console, &bar, &event));
-    bar.finish_and_clear();
+    let mut progress = Progress::new(&plan, console.quiet);
+    let snapshot = client.fetch(&plan, &mut |event| progress.show(console, &event));
+    progress.bar.finish_and_clear();
     let path = snapshot?.model(name.file())?;
     if matches.get_flag("json") {
         return Ok(console.json(&object(&plan, Some(&path)))?);
@@ -97,23 +97,39 @@ fn check_disk(plan: &Plan, cache: &Path) -> Result<(), Failure> {
 }
 
 /// A bar over all bytes. No thread redraws it: this one holds stderr.
-fn bar(plan: &Plan, quiet: bool) -> ProgressBar {
-    let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
-    let bar = ProgressBar::with_draw_target(Some(plan.n_bytes()), target);
-    bar.set_style(ProgressStyle::with_template(BAR).expect("a template that a test renders"));
-    bar
+struct Progress {
+    bar: ProgressBar,
+    /// Where the file began that is on its way.
+    start: u64,
 }
 
-/// Draws what happens, and says what is worth a line.
-fn show(console: &mut Console<'_>, bar: &ProgressBar, event: &Event<'_>) {
-    match event {
-        Event::Begin { file, n_bytes } => {
-            bar.set_message(file.name.to_string());
-            bar.inc(*n_bytes);
+impl Progress {
+    fn new(plan: &Plan, quiet: bool) -> Self {
+        let hidden = ProgressDrawTarget::hidden;
+        let target = if quiet { hidden() } else { ProgressDrawTarget::stderr() };
+        let bar = ProgressBar::with_draw_target(Some(plan.n_bytes()), target);
+        bar.set_style(ProgressStyle::with_template(BAR).expect("a template that a test renders"));
+        Self { bar, start: 0 }
+    }
+
+    /// Draws what happens, and says what is worth a line.
+    fn show(&mut self, console: &mut Console<'_>, event: &Event<'_>) {
+        let bar = &self.bar;
+        match event {
+            Event::Begin { file, n_bytes } => {
+                self.start = bar.position();
+                bar.set_message(file.name.to_string());
+                bar.inc(*n_bytes);
+            }
+            Event::Bytes(n) => bar.inc(*n),
+            Event::Verify { file } => bar.set_message(format!("{}: verifying", file.name)),
+            _ => {
+                if matches!(event, Event::Restart { .. }) {
+                    bar.set_position(self.start);
+                }
+                bar.suspend(|| tell(console, event));
+            }
         }
-        Event::Bytes(n) => bar.inc(*n),
-        Event::Verify { file } => bar.set_message(format!("{}: verifying", file.name)),
-        _ => bar.suspend(|| tell(console, event)),
     }
 }
 

@@ -12,6 +12,7 @@ use kelvin_lm::Session;
 use self::account::{Account, Subject};
 use crate::args::randomness::Randomness;
 use crate::args::{context, policy};
+use crate::chat::Chat;
 use crate::console::Console;
 use crate::examples;
 use crate::exit::{Code, Failure};
@@ -59,9 +60,14 @@ fn subject(matches: &ArgMatches, console: &mut Console<'_>) -> Result<(Subject, 
 
 /// What a model says after a prompt, and after the tokens that count as output.
 fn of_model(matches: &ArgMatches, console: &mut Console<'_>) -> Result<(Subject, Policy)> {
-    let (loaded, policy) = load::with_policy(matches, console)?;
+    let (mut loaded, policy) = load::with_policy(matches, console)?;
     let prompt = policy::text(matches, "prompt").expect("without logits a prompt is required");
-    let prompt = loaded.encode(prompt, load::special_tokens(matches))?;
+    let prompt = if matches.get_flag("chat") {
+        let chat = Chat::from_matches(matches, &mut loaded)?;
+        chat.encode(&chat.render(&chat.beginning(prompt))?, &loaded)?
+    } else {
+        loaded.encode(prompt, load::special_tokens(matches))?
+    };
     let history = policy::history(matches);
     let ids = [&prompt[..], &history].concat();
     let context = context::read(matches, &loaded)?;

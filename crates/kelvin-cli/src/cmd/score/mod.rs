@@ -100,8 +100,8 @@ impl Teller {
 }
 
 fn load_model(name: &str, matches: &ArgMatches, console: &Console<'_>) -> Result<Loaded> {
-    let (gguf, card) = load::open_named(name, console)?;
-    load::assemble(&gguf, card, load::engine_options(matches)?)
+    let (checkpoint, card) = load::open_named(name, console)?;
+    load::assemble(&checkpoint, card, load::model_options(matches)?)
 }
 
 fn windows(matches: &ArgMatches, loaded: &Loaded) -> Result<Windows> {

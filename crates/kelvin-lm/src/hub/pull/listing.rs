@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 
 use crate::format::json::{self, Limits};
 use crate::hub::FileName;
-use crate::hub::choice::{self, CONFIG, Choice, INDEX, SINGLE, TOKENIZER};
+use crate::hub::choice::{self, CONFIG, Choice, INDEX, SINGLE, TOKENIZER, VOCABULARY};
 use crate::hub::name::is_commit;
 use crate::{Error, ErrorKind, Result};
 
@@ -76,7 +76,10 @@ impl Listing {
             Choice::Gguf(file) => Ok(Needed { files: vec![file], index: None }),
             Choice::Folder => {
                 let is_single = choice::has(&self.files, SINGLE);
-                let names = TEXTS.into_iter().chain([if is_single { SINGLE } else { INDEX }]);
+                let has_tokenizer = choice::has(&self.files, TOKENIZER);
+                let vocabulary = VOCABULARY.into_iter().filter(|_| !has_tokenizer);
+                let weights = [if is_single { SINGLE } else { INDEX }];
+                let names = TEXTS.into_iter().chain(vocabulary).chain(weights);
                 let files = names.filter(|name| choice::has(&self.files, name)).map(str::parse);
                 let index = (!is_single).then(|| INDEX.parse()).transpose()?;
                 Ok(Needed { files: files.collect::<Result<_>>()?, index })
@@ -161,6 +164,17 @@ mod tests {
             "model.safetensors.index.json",
             "vocab.json",
         ];
+        assert_eq!(needed(&files), ["config.json", "tokenizer.json", "model.safetensors"]);
+    }
+
+    #[test]
+    fn older_tokenizers_come_in_two_files_and_only_where_they_are_needed() {
+        let files = ["vocab.json", "merges.txt", "config.json", "model.safetensors"];
+        assert_eq!(
+            needed(&files),
+            ["config.json", "vocab.json", "merges.txt", "model.safetensors"]
+        );
+        let files = [&files[..], &["tokenizer.json"]].concat();
         assert_eq!(needed(&files), ["config.json", "tokenizer.json", "model.safetensors"]);
     }
 

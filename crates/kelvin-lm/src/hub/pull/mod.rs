@@ -3,6 +3,7 @@
 //! ```text
 //! plan    GET  {endpoint}/api/models/{repo}/revision/{revision}     commit, names of files
 //!         HEAD {endpoint}/{repo}/resolve/{commit}/{file}            size, checksum, of each file needed
+//!         GET  config.json, the index                               whether it runs here, which shards
 //! fetch   GET  the same, from the byte where an earlier try ended   into blobs/{checksum}.incomplete
 //!         the checksum is computed from the disk; then the blob gets its name, the snapshot a link
 //!         and, when all files are there, the revision its commit
@@ -45,9 +46,9 @@ use self::listing::Listing;
 use self::patience::Budget;
 use self::refusal::Asked;
 use self::store::Store;
-use super::choice::Weights;
+use super::choice::{CONFIG, INDEX, Weights};
 use super::{Cache, Environment, FileName, ModelName, RepoId, Revision, Snapshot};
-use crate::{Error, ErrorKind, Result};
+use crate::{Config, Error, ErrorKind, Result};
 
 pub use checksum::Checksum;
 pub use patience::Patience;
@@ -205,8 +206,9 @@ impl Client {
     ///
     /// # Errors
     /// [`ErrorKind::Missing`] for a repository, revision or file that the hub does not have or show,
-    /// or that holds no model; [`ErrorKind::Unsupported`] for weights that Kelvin does not read;
-    /// [`ErrorKind::Network`] for a hub that cannot be reached, refuses, or answers nonsense.
+    /// or that holds no model; [`ErrorKind::Unsupported`] for weights that Kelvin does not read and
+    /// those of [`Config::from_json`] for a model that it does not run; [`ErrorKind::Network`] for a
+    /// hub that cannot be reached, refuses, or answers nonsense.
     pub fn plan(&self, name: &ModelName, watch: &mut Watch<'_>) -> Result<Plan> {
         let (repo, revision) = (name.repo(), name.revision());
         let listing = self.list(name, watch)?;
@@ -217,17 +219,13 @@ impl Client {
             commit: listing.commit.clone(),
             files: Vec::new(),
         };
-        let mut names = needed.files;
-        if let Some(index) = needed.index {
-            let asked = Asked { repo, revision, file: Some(&index) };
-            let bytes = self.read(&resolve(repo, &plan.commit, &index), &asked, watch)?;
-            names.extend(listing.shards(&bytes)?);
+        self.describe_all(&mut plan, needed.files, watch)?;
+        if let Some(config) = self.content(&plan, CONFIG, watch)? {
+            let config = Config::from_json(&config);
+            config.map_err(|error| Error::new(error.kind(), format!("{name}: {error}")))?;
         }
-        let store = Store::new(&self.cache, repo);
-        for name in names {
-            let mut file = self.describe(&plan, name, watch)?;
-            file.state = store.state(&plan.commit, &file);
-            plan.files.push(file);
+        if let Some(index) = self.content(&plan, INDEX, watch)? {
+            self.describe_all(&mut plan, listing.shards(&index)?, watch)?;
         }
         Ok(plan)
     }
@@ -288,6 +286,36 @@ impl Client {
             }
             Ok(bytes)
         })
+    }
+
+    /// Adds files to a plan.
+    fn describe_all(
+        &self,
+        plan: &mut Plan,
+        names: Vec<FileName>,
+        watch: &mut Watch<'_>,
+    ) -> Result<()> {
+        let store = Store::new(&self.cache, &plan.repo);
+        for name in names {
+            let mut file = self.describe(plan, name, watch)?;
+            file.state = store.state(&plan.commit, &file);
+            plan.files.push(file);
+        }
+        Ok(())
+    }
+
+    /// The bytes of a planned text, from the cache or from the hub; `None` where it is not planned.
+    fn content(&self, plan: &Plan, name: &str, watch: &mut Watch<'_>) -> Result<Option<Vec<u8>>> {
+        let Some(file) = plan.files.iter().find(|file| file.name.as_str() == name) else {
+            return Ok(None);
+        };
+        let cached = Store::new(&self.cache, &plan.repo).content(&plan.commit, file);
+        if let Some(bytes) = cached {
+            return Ok(Some(bytes));
+        }
+        let Plan { repo, revision, commit, .. } = plan;
+        let asked = Asked { repo, revision, file: Some(&file.name) };
+        self.read(&resolve(repo, commit, &file.name), &asked, watch).map(Some)
     }
 
     /// Asks for a file's size and checksum.

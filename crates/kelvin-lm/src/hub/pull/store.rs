@@ -8,7 +8,7 @@ use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::{Checksum, FileState, PlannedFile};
+use super::{Checksum, FileState, PlannedFile, UNKNOWN_LIMIT};
 use crate::hub::{Cache, FileName, RepoId, Revision};
 use crate::{Error, ErrorKind, Result};
 
@@ -64,6 +64,14 @@ impl Store {
         }
         let partial = size(self.partial_path(&file.checksum).metadata());
         FileState::Partial(partial.unwrap_or(0))
+    }
+
+    /// The bytes of a file that is there, whole.
+    pub(super) fn content(&self, commit: &str, file: &PlannedFile) -> Option<Vec<u8>> {
+        let is_whole =
+            self.state(commit, file) == FileState::Whole && file.limit() <= UNKNOWN_LIMIT;
+        let places = [self.blob(&file.checksum), self.place(commit, &file.name)];
+        places.into_iter().filter(|_| is_whole).find_map(|path| fs::read(path).ok())
     }
 
     /// Opens the partial file, with what an earlier run left in it.

@@ -39,27 +39,31 @@ impl Config {
     /// [`ErrorKind::Format`] for what is no JSON or no such setting, [`ErrorKind::Shape`] for
     /// numbers that contradict each other; each names the file.
     pub fn from_folder(folder: &Folder) -> Result<Self> {
-        let config = Self::from_config_json(folder.config_json());
-        config.map_err(|error| error.in_file(folder.config_path()))
+        config(folder)
     }
 
     /// The blueprint in the bytes of a `config.json`.
     ///
-    /// # Errors
-    /// Those of [`Config::from_folder`], without the file's name.
-    ///
     /// ```
     /// use kelvin_lm::Config;
     ///
-    /// let config = Config::from_config_json(br#"{"model_type": "gpt2", "n_layer": 48}"#)?;
-    /// assert_eq!((config.n_layers, config.vocab_size), (48, 50_257));
+    /// let gpt2 = Config::from_json(br#"{"model_type": "gpt2"}"#)?;
+    /// assert_eq!((gpt2.n_layers, gpt2.d_model, gpt2.vocab_size), (12, 768, 50_257));
+    /// assert!(Config::from_json(br#"{"model_type": "bert"}"#).is_err());
     /// # Ok::<(), kelvin_lm::Error>(())
     /// ```
-    pub fn from_config_json(json: &[u8]) -> Result<Self> {
-        let config = of_json(json)?;
+    ///
+    /// # Errors
+    /// Those of [`Config::from_folder`], without the file's name.
+    pub fn from_json(bytes: &[u8]) -> Result<Self> {
+        let config = of_json(bytes)?;
         config.check()?;
         Ok(config)
     }
+}
+
+pub(in super::super) fn config(folder: &Folder) -> Result<Config> {
+    Config::from_json(folder.config_json()).map_err(|error| error.in_file(folder.config_path()))
 }
 
 /// What every family has.
@@ -402,7 +406,7 @@ fn slides(layer_type: &str) -> Result<bool> {
         "sliding_attention" => Ok(true),
         "full_attention" => Ok(false),
         other => {
-            let given = Text(other.as_bytes());
+            let given = format!("\"{}\"", Text(other.as_bytes()));
             Err(unsupported("layer_types", &given, "sliding_attention, full_attention"))
         }
     }

@@ -29,6 +29,14 @@ pub(super) fn weights(folder: &Folder, config: &Config, dtype: WeightDtype) -> R
     reader::weights(&names, config, dtype)
 }
 
+/// Bytes that the weights will take in memory.
+///
+/// # Errors
+/// Those of [`reader::n_bytes`].
+pub(super) fn n_bytes(folder: &Folder, config: &Config, dtype: WeightDtype) -> Result<u64> {
+    reader::n_bytes(&Names::new(folder.shards(), config.architecture), config, dtype)
+}
+
 /// What stands before the names of a file's tensors: those of the whole model have the name of its
 /// trunk there, those of the trunk alone do not.
 #[derive(Debug, Clone, Copy)]

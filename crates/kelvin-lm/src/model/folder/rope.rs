@@ -43,7 +43,7 @@ impl Parameters {
                 original_max_seq: self.original_max_position_embeddings.unwrap_or(max_seq),
             }),
             other => {
-                let given = Text(other.as_bytes());
+                let given = format!("\"{}\"", Text(other.as_bytes()));
                 return Err(unsupported("rope_type", &given, "default, linear, llama3"));
             }
         };

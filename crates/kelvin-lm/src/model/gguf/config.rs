@@ -78,7 +78,8 @@ impl Keys<'_> {
     }
 
     fn unsupported(&self, suffix: &str, given: &str, known: &str) -> Error {
-        let (name, given) = (self.name(suffix), Text(given.as_bytes()));
+        let name = self.name(suffix);
+        let given = Text(given.as_bytes());
         Error::new(ErrorKind::Unsupported, format!("{name} = {given}, but only {known} is known"))
     }
 

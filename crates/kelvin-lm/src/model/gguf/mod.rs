@@ -27,6 +27,14 @@ pub(super) fn weights(gguf: &Gguf, config: &Config, dtype: WeightDtype) -> Resul
     reader::weights(&Names { gguf, config }, config, dtype)
 }
 
+/// Bytes that the weights will take in memory.
+///
+/// # Errors
+/// Those of [`reader::n_bytes`].
+pub(super) fn n_bytes(gguf: &Gguf, config: &Config, dtype: WeightDtype) -> Result<u64> {
+    reader::n_bytes(&Names { gguf, config }, config, dtype)
+}
+
 /// A file's tensors by the names of its architecture.
 struct Names<'a> {
     gguf: &'a Gguf,

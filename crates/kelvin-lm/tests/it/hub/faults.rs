@@ -104,10 +104,10 @@ fn wrong_bytes_are_named_with_both_checksums_and_removed() {
     assert!(!blob(&bench, "").exists() && !blob(&bench, ".incomplete").exists());
     bench.pulled(GPT2);
 
-    bench.hub.change(GPT2, |repo| repo.files[2].bytes = b"{\"model_type\": \"gpt3\"}".to_vec());
-    bench.hub.fault("config.json", Fault::Bytes(b"{\"model_type\": \"gpt4\"}".to_vec()));
+    bench.hub.change(GPT2, |repo| repo.files[6].bytes = b"{\"version\": \"2.0\"}".to_vec());
+    bench.hub.fault("tokenizer.json", Fault::Bytes(b"{\"version\": \"3.0\"}".to_vec()));
     let told = bench.refused(GPT2);
-    assert!(told.contains("config.json: ") && told.contains("git blob sha1 is "), "{told}");
+    assert!(told.contains("tokenizer.json: ") && told.contains("git blob sha1 is "), "{told}");
 }
 
 #[test]
@@ -186,7 +186,7 @@ fn more_bytes_than_announced_are_refused() {
 #[test]
 fn encoded_bytes_are_refused() {
     let bench = Bench::new("encoded", vec![gpt2()]);
-    bench.hub.fault("config.json", Fault::Header("content-encoding", "gzip"));
+    bench.hub.fault("tokenizer.json", Fault::Header("content-encoding", "gzip"));
     assert!(bench.refused(GPT2).contains("\"gzip\" encoded bytes"));
 }
 
@@ -277,6 +277,17 @@ fn an_incomplete_repository_is_refused_before_its_weights_come() {
 }
 
 #[test]
+fn a_model_that_does_not_run_here_is_refused_before_its_weights_come() {
+    let bench = Bench::new("unknown", vec![gpt2()]);
+    bench.hub.change(GPT2, |repo| repo.files[2].bytes = b"{\"model_type\": \"mamba\"}".to_vec());
+    let told = bench.refused(GPT2);
+    assert!(told.starts_with("openai-community/gpt2: ") && told.contains("mamba"), "{told}");
+    assert!(told.contains("gpt2, llama"), "{told}");
+    assert_eq!(bench.brought(), ["config.json"]);
+    assert!(fs::read_dir(&bench.cache).expect("a folder").next().is_none());
+}
+
+#[test]
 fn names_that_lead_out_of_the_folder_are_refused() {
     for evil in ["../../evil.json", "/etc/evil.json", "a/../../evil.json", "a\\..\\evil.json"] {
         let mut repo = gpt2();
@@ -362,5 +373,5 @@ fn a_cache_that_cannot_be_written_is_told_with_the_way_out() {
     let error = bench.pull(GPT2).0.expect_err("no folder can be made");
     assert_eq!(error.kind(), ErrorKind::Write);
     assert!(error.way_out().expect("a hint").contains("HF_HUB_CACHE"));
-    assert!(bench.brought().is_empty());
+    assert!(bench.brought().iter().all(|name| name == "config.json"), "{:?}", bench.brought());
 }

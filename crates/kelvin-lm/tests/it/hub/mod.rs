@@ -153,7 +153,7 @@ fn sharded() -> Repo {
     Repo::new(
         "org/sharded",
         &[
-            ("config.json", b"{}"),
+            ("config.json", b"{\"model_type\": \"llama\"}"),
             ("tokenizer.json", b"{}"),
             ("model.safetensors.index.json", index),
             ("model-00001-of-00002.safetensors", &safetensors("a", 1250)),

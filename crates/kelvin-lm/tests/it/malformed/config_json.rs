@@ -9,7 +9,7 @@ pub(super) const FORMAT: super::Format = super::Format {
     name: "config.json",
     cases: || [grammar(), types(), sizes(), positions(), unknown()].concat(),
     beside: BESIDE,
-    read: |json| Config::from_config_json(&json).map(drop),
+    read: |json| Config::from_json(&json).map(drop),
 };
 
 /// A Llama with these settings.

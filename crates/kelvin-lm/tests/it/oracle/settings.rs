@@ -13,7 +13,7 @@ pub(crate) fn config(json: &[u8]) -> Verdict {
     verdict(
         json,
         BESIDE,
-        |json| Config::from_config_json(&json),
+        |json| Config::from_json(&json),
         |config| {
             assert!(config.check().is_ok());
             let slides = (0..config.n_layers).filter(|&layer| config.window_of(layer).is_some());

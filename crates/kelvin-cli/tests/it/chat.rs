@@ -1,0 +1,343 @@
+//! `kelvin chat`, `generate --chat` and `next --chat`, on a small random model with a template.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::binary::{Run, command, run};
+use crate::tiny::Tiny;
+
+/// Each turn begins with BOS and the first letter of its role, and ends with EOS.
+const TEMPLATE: &str = "{% for m in messages %}{{ bos_token }}{{ m.role[0] }}{{ m.content }}{{ eos_token }}{% endfor %}\
+                        {% if add_generation_prompt %}{{ bos_token }}a{% endif %}";
+
+/// Greedy and short, so that answers are letters that a test can read again.
+const FLAGS: &str =
+    "--seed 4 --temperature 1.3 --allowed-tokens 259,260,261,262,263 --max-new-tokens 9";
+
+/// `<s>shi</s><s>uab</s><s>a`, as tokens.
+const PROMPT: [u32; 12] = [1, 277, 266, 267, 2, 1, 279, 259, 260, 2, 1, 259];
+
+fn folder(name: &str) -> PathBuf {
+    Tiny { template: Some(TEMPLATE), ..Tiny::default() }.write(name)
+}
+
+fn kelvin(folder: &Path, args: &str) -> Command {
+    let mut command = command();
+    command.env("KELVIN_MODELS", folder).args(args.split_whitespace());
+    command
+}
+
+/// Runs a conversation of these lines.
+fn chat(folder: &Path, flags: &str, lines: &str) -> Run {
+    run(&mut kelvin(folder, &format!("chat -m tiny {FLAGS} {flags}")), lines)
+}
+
+fn answers(run: &Run) -> Vec<&str> {
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    run.stdout.lines().collect()
+}
+
+fn objects(run: &Run, kind: &str) -> Vec<Value> {
+    let lines = run.stdout.lines().map(|line| serde_json::from_str(line).expect("JSON"));
+    lines.filter(|line: &Value| line["type"] == kind).collect()
+}
+
+#[test]
+fn a_prompt_is_answered_once_like_generate_does() {
+    let folder = folder("chat-once");
+    let once = run(kelvin(&folder, &format!("chat -m tiny {FLAGS}")).arg("a b"), "");
+    let generated =
+        run(kelvin(&folder, &format!("generate --chat -m tiny {FLAGS}")).arg("a b"), "");
+    assert_eq!((once.code, &once.stdout), (0, &generated.stdout), "{}", once.stderr);
+    assert_eq!(once.stdout.len(), 10, "nine letters and a line end: {:?}", once.stdout);
+    let piped = run(&mut kelvin(&folder, &format!("chat -m tiny {FLAGS} -")), "a b");
+    assert_eq!(piped.stdout, once.stdout);
+    assert!(once.stderr.contains(" · 8 prompt tokens · "), "{}", once.stderr);
+}
+
+#[test]
+fn json_lines_are_those_of_generate_and_name_the_conversation() {
+    let folder = folder("chat-json");
+    let flags = format!("chat -m tiny {FLAGS} --json --system hi");
+    let run = run(kelvin(&folder, &flags).arg("ab"), "");
+    let header = &objects(&run, "header")[0];
+    let messages = json!([{"role": "system", "content": "hi"}, {"role": "user", "content": "ab"}]);
+    assert_eq!(header["chat"]["messages"], messages);
+    assert_eq!(header["chat"]["prompt"], "<s>shi</s><s>uab</s><s>a");
+    assert_eq!(header["chat"]["template"], "the model's own");
+    assert_eq!(header["prompt_ids"], json!(PROMPT), "BOS once");
+    assert_eq!(objects(&run, "done")[0]["prompt_ids"], header["prompt_ids"]);
+}
+
+#[test]
+fn what_a_message_spells_is_text_unless_asked_for() {
+    let folder = folder("chat-special");
+    let ids = |more: &str| {
+        let flags = format!("chat -m tiny {FLAGS} --json {more}");
+        let run = run(kelvin(&folder, &flags).arg("</s>"), "");
+        objects(&run, "header")[0]["prompt_ids"].as_array().expect("ids").clone()
+    };
+    let count = |ids: Vec<Value>| ids.iter().filter(|id| **id == json!(2)).count();
+    assert_eq!((count(ids("")), count(ids("--parse-special"))), (1, 2));
+}
+
+/// Each answer of a conversation, cache and all, is that of the same conversation asked at once.
+#[test]
+fn a_conversation_says_what_one_prompt_of_it_says() {
+    let folder = folder("chat-same");
+    let lines = ["ab", "cd", "", "dd\\", "e"].join("\n");
+    let run = chat(&folder, "--json", &lines);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let (headers, dones) = (objects(&run, "header"), objects(&run, "done"));
+    assert_eq!((headers.len(), dones.len()), (3, 3), "an empty line is no message");
+    assert_eq!(headers[2]["chat"]["messages"][4]["content"], "dd\ne");
+    for (turn, (header, done)) in headers.iter().zip(&dones).enumerate() {
+        assert_eq!((&header["prompt"], &header["sample"]), (&json!(turn), &json!(0)));
+        let prompt = header["chat"]["prompt"].as_str().expect("a text");
+        let flags = format!("generate -m tiny {FLAGS} --json --parse-special");
+        let alone = crate::binary::run(kelvin(&folder, &flags).arg(prompt), "");
+        let alone = objects(&alone, "done").remove(0);
+        assert_eq!(alone["prompt_ids"], done["prompt_ids"], "turn {turn}");
+        assert_eq!(alone["token_ids"], done["token_ids"], "turn {turn}");
+    }
+    let plain = chat(&folder, "", &lines);
+    let texts: Vec<&str> =
+        dones.iter().map(|done| done["text"].as_str().expect("a text")).collect();
+    assert_eq!(answers(&plain), texts);
+}
+
+#[test]
+fn retry_is_the_next_sample_and_edit_another_message() {
+    let folder = folder("chat-retry");
+    let run = chat(&folder, "", "ab\n/retry\n/retry\n/edit ab\n/retry\n/history");
+    let said = answers(&run);
+    assert_eq!((said.len(), said[3], said[4]), (5, said[0], said[1]));
+    assert!(said[0] != said[1] && said[1] != said[2], "{said:?}");
+    assert!(run.stderr.ends_with(&format!("user: ab\nassistant: {}\n", said[1])), "{}", run.stderr);
+    let flags = format!("generate --chat -m tiny {FLAGS} -n 3 --json ab");
+    let samples = objects(&crate::binary::run(&mut kelvin(&folder, &flags), ""), "done");
+    let mut samples: Vec<(u64, String)> = samples
+        .iter()
+        .map(|done| (done["sample"].as_u64().expect("a count"), done["text"].to_string()))
+        .collect();
+    samples.sort();
+    let samples: Vec<String> = samples.into_iter().map(|(_, text)| text.replace('"', "")).collect();
+    assert_eq!(said[..3], samples, "the samples of generate -n 3");
+}
+
+#[test]
+fn undo_and_clear_go_back_and_the_answer_is_the_same_again() {
+    let folder = folder("chat-undo");
+    let run = chat(&folder, "--system hi", "ab\ncd\n/undo\ncd\n/clear\nab\n/undo\n/undo\n");
+    assert_eq!(run.code, 2, "the last /undo found nothing");
+    let said: Vec<&str> = run.stdout.lines().collect();
+    assert_eq!((said[2], said[3]), (said[1], said[0]), "the system message stayed");
+    assert!(run.stderr.contains("took back: cd\n"), "{}", run.stderr);
+    assert!(
+        run.stderr.ends_with("error: /undo: nothing has been answered yet\n"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
+fn settings_change_and_a_bad_one_changes_nothing() {
+    let folder = folder("chat-set");
+    let lines = "ab\n/undo\n/set temperature 0\n/set top_k off\nab\n/set temperature default\n/undo\nab\n\
+                 /set temperature -1\n/set topp 0.9\n/set temprature 1\n/set model x\n/set seed 9\n/settings";
+    let run = chat(&folder, "", lines);
+    let said: Vec<&str> = run.stdout.lines().collect();
+    assert_eq!(run.code, 2, "{}", run.stderr);
+    assert_ne!(said[0], said[1]);
+    for told in [
+        "allowed-tokens(259, 260, 261, 262, 263): flag · temperature(0): /set · all else off: built-in · seed 4\n",
+        "top-k(off): /set",
+        "error: temperature: T = -1 is outside",
+        "error: no setting \"topp\"\n\nhint: did you mean top-p?, or /settings lists what is set\n",
+        "hint: did you mean temperature?",
+        "error: model cannot change in a conversation\n\nhint: /quit, and give it as a flag\n",
+    ] {
+        assert!(run.stderr.contains(told), "{told}\n--- in\n{}", run.stderr);
+    }
+    let last = run.stderr.lines().rev().take(2).collect::<Vec<_>>();
+    assert!(last[1].ends_with(" · dialect native · seed 9"), "{last:?}");
+    let flags = FLAGS.replace("--temperature 1.3", "--temperature 0 --top-k off");
+    let again = crate::binary::run(&mut kelvin(&folder, &format!("chat -m tiny {flags}")), "ab");
+    assert_eq!(answers(&again)[0], said[1], "as if it had been a flag");
+}
+
+#[test]
+fn commands_that_are_none_suggest_the_nearest() {
+    let folder = folder("chat-commands");
+    let run = chat(&folder, "", "/hlep\n//a\n/edit\n/quit\nnever read");
+    assert_eq!((run.code, run.stdout.lines().count()), (2, 1), "{}", run.stderr);
+    for told in [
+        "error: no command \"hlep\"\n\nhint: did you mean help?, or //… for a message that begins with /\n",
+        "error: /edit: there is no terminal to edit on\n\nhint: /edit TEXT gives the new text\n",
+    ] {
+        assert!(run.stderr.contains(told), "{told}\n--- in\n{}", run.stderr);
+    }
+}
+
+#[test]
+fn the_system_message_and_the_raw_prompt_are_shown() {
+    let folder = folder("chat-system");
+    let run = chat(
+        &folder,
+        "--system hi",
+        "/system\n/raw\n/system b b\n/raw\n/system off\n/system\n/raw",
+    );
+    assert_eq!((run.code, run.stdout.as_str()), (0, ""), "{}", run.stderr);
+    let told: Vec<&str> = run.stderr.lines().skip(2).collect();
+    let expected = [
+        "system: hi",
+        "<s>shi</s><s>a",
+        "system: b b",
+        "<s>sb b</s><s>a",
+        "system: no system message",
+        "system: no system message",
+        "<s>a",
+    ];
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn a_conversation_is_saved_and_nothing_is_overwritten() {
+    let folder = folder("chat-save");
+    let file = folder.join("saved.jsonl");
+    fs::remove_file(&file).ok();
+    let taken = folder.join("tiny.gguf");
+    let (file_name, taken) = (file.display(), taken.display());
+    let lines = format!(
+        "ab\n/save {file_name}\n/clear\ncd\n/save {file_name}\n/save {taken}\n/save /no/such/x"
+    );
+    let run = chat(&folder, "", &lines);
+    assert_eq!(run.code, 1, "the folder is not there: {}", run.stderr);
+    assert!(run.stderr.contains("tiny.gguf exists\n\nhint: name another\n"), "{}", run.stderr);
+    let saved = fs::read_to_string(&file).expect("saved");
+    let said: Vec<&str> = run.stdout.lines().collect();
+    let expected = format!(
+        "{{\"role\":\"user\",\"content\":\"cd\"}}\n{{\"role\":\"assistant\",\"content\":\"{}\"}}\n",
+        said[1]
+    );
+    assert_eq!(saved, expected);
+    assert_eq!(chat(&folder, "", &format!("/save {file_name}")).code, 2, "of another run");
+}
+
+#[test]
+fn a_full_context_says_both_numbers_and_the_conversation_goes_on() {
+    let folder =
+        Tiny { template: Some(TEMPLATE), context: 40, ..Tiny::default() }.write("chat-full");
+    let long = "a".repeat(50);
+    let run = chat(&folder, "", &format!("ab\n{long}\ncd\n/history"));
+    assert_eq!((run.code, run.stdout.lines().count()), (2, 2), "{}", run.stderr);
+    let expected = "error: the conversation has 72 tokens and leaves no room in the context of 40\n\n\
+                    hint: /undo takes back the last exchange, /clear begins anew, or --context-shift goes on \
+                    beyond it\n";
+    assert!(run.stderr.contains(expected), "{}", run.stderr);
+    assert!(!run.stderr.contains("aaaa\n"), "what was not answered was not said: {}", run.stderr);
+    assert!(run.stderr.contains(" · context 16 of 40\n"), "{}", run.stderr);
+    let shifted = chat(&folder, "--context-shift", &format!("ab\n{long}\ncd"));
+    assert_eq!(answers(&shifted).len(), 3);
+}
+
+#[test]
+fn a_template_may_refuse_and_the_conversation_is_as_it_was() {
+    let template = "{% for m in messages %}{% if m.content == 'no' %}{{ raise_exception('not that word') }}{% endif %}\
+                    {{ m.content }}{% endfor %}{% if add_generation_prompt %}a{% endif %}";
+    let folder = Tiny { template: Some(template), ..Tiny::default() }.write("chat-refuse");
+    let run = chat(&folder, "", "ab\nno\n/raw");
+    let said = run.stdout.trim_end();
+    assert_eq!(run.code, 2, "{}", run.stderr);
+    let refused = "error: the chat template refuses the conversation: not that word\n";
+    assert!(run.stderr.contains(refused), "{}", run.stderr);
+    assert!(run.stderr.ends_with(&format!("ab{said}a\n")), "{}", run.stderr);
+}
+
+#[test]
+fn a_model_without_a_template_says_what_helps() {
+    let folder = Tiny::default().write("chat-none");
+    for args in
+        ["chat -m tiny", "chat -m tiny ab", "generate --chat -m tiny ab", "next --chat -m tiny ab"]
+    {
+        let refused = run(&mut kelvin(&folder, &format!("{args} -q --greedy")), "ab");
+        let expected = "error: tiny has no chat template: it was made to continue text, not to converse\n\n\
+                        hint: kelvin generate continues text; --chat-template FILE gives a template\n";
+        assert_eq!((refused.code, refused.stderr.as_str()), (2, expected), "{args}");
+    }
+    fs::write(folder.join("own.jinja"), TEMPLATE).expect("writable");
+    let own = folder.join("own.jinja").display().to_string();
+    let run =
+        run(kelvin(&folder, &format!("chat -m tiny {FLAGS} ab --chat-template")).arg(&own), "");
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(run.stderr.contains(&format!(" · chat template {own} · ")), "{}", run.stderr);
+}
+
+#[test]
+fn a_broken_template_matters_only_to_conversations() {
+    let folder = Tiny { template: Some("\n{% if"), ..Tiny::default() }.write("chat-broken");
+    let plain = run(&mut kelvin(&folder, "generate -m tiny ab --greedy --max-new-tokens 2"), "");
+    assert_eq!(plain.code, 0, "{}", plain.stderr);
+    let broken = run(&mut kelvin(&folder, "chat -m tiny ab --greedy -q"), "");
+    assert_eq!(broken.code, 3, "{}", broken.stderr);
+    assert!(broken.stderr.contains("chat template, line 2: "), "{}", broken.stderr);
+}
+
+#[test]
+fn the_date_is_a_flag() {
+    let template = "{% if strftime_now is defined %}{{ strftime_now('%d%m') }}{% else %}x{% endif %}\
+                    {{ messages[0].content }}";
+    let folder = Tiny { template: Some(template), ..Tiny::default() }.write("chat-date");
+    let prompt = |flags: &str| {
+        let run = run(&mut kelvin(&folder, &format!("chat -m tiny {FLAGS} --json {flags} ab")), "");
+        objects(&run, "header")[0]["chat"]["prompt"].as_str().expect("a text").to_owned()
+    };
+    assert_eq!((prompt(""), prompt("--date 2026-11-21")), ("xab".into(), "2111ab".into()));
+    assert_ne!(prompt("--date today"), "xab");
+    let header =
+        run(&mut kelvin(&folder, &format!("chat -m tiny {FLAGS} ab --date 2024-02-29")), "");
+    assert!(header.stderr.contains(" · date 2024-02-29 · "), "{}", header.stderr);
+    let insists = Tiny { template: Some("{{ strftime_now('%Y') }}"), ..Tiny::default() };
+    let refused =
+        run(&mut kelvin(&insists.write("chat-insists"), "chat -m tiny ab -q --greedy"), "");
+    let expected = "error: chat template, line 1: \"strftime_now\" asks for the date, and none was given\n\n\
+                    hint: --date today gives it the date\n";
+    assert_eq!((refused.code, refused.stderr.as_str()), (3, expected));
+}
+
+#[test]
+fn next_shows_how_an_answer_begins() {
+    let folder = folder("chat-next");
+    let answer =
+        run(&mut kelvin(&folder, "next --chat -m tiny ab --json --seed 1 --system hi"), "").json();
+    assert_eq!(answer["prompt_ids"], json!(PROMPT));
+}
+
+#[test]
+fn flags_of_one_answer_are_no_flags_of_a_conversation() {
+    let folder = folder("chat-flags");
+    for (flag, name) in [("-n 2", "-n"), ("--echo", "--echo"), ("--history 3", "--history")] {
+        let refused = chat(&folder, flag, "ab");
+        let expected = format!("error: {name} goes with a PROMPT, not with a conversation\n\n");
+        assert!(refused.stderr.starts_with(&expected), "{}", refused.stderr);
+        assert_eq!(refused.code, 2);
+    }
+    let lonely = run(&mut kelvin(&folder, "generate -m tiny ab --system hi"), "");
+    assert_eq!(lonely.code, 2, "{}", lonely.stderr);
+}
+
+#[test]
+fn a_broken_model_fails_one_answer_and_not_the_conversation() {
+    let folder =
+        Tiny { template: Some(TEMPLATE), broken: true, ..Tiny::default() }.write("chat-nan");
+    let run = run(&mut kelvin(&folder, "chat -m tiny --greedy -q"), "ab\ncd\n/history\n");
+    assert_eq!(
+        (run.code, run.stderr.matches("error: 286 logits").count()),
+        (1, 2),
+        "{}",
+        run.stderr
+    );
+}
