@@ -18,7 +18,7 @@ const ROWS_AT_ONCE: usize = 16;
 ///
 /// ```no_run
 /// # fn main() -> kelvin_lm::Result<()> {
-/// # let model = kelvin_lm::Model::load("smollm2.gguf", Default::default())?;
+/// # let model = kelvin_lm::Model::load("smollm2.gguf", kelvin_lm::EngineOptions::default())?;
 /// let mut session = kelvin_lm::Session::new(&model);
 /// let after_prompt = session.feed(&[504, 2915, 314])?.to_vec();
 /// session.feed(&[260])?;

@@ -157,7 +157,7 @@ fn positions() -> Vec<Case> {
         case(llama(r#""rope_scaling":{"rope_type":"linear","factor":-1e-40}"#), Shape,
          "rope factor -0.0000000000000000000000000000000000000001 is not finite and at least 1"),
         case(llama(r#""rope_scaling":{"rope_type":"yarn","factor":2}"#), Unsupported,
-         "rope_type = yarn, but only default, linear, llama3 is known"),
+         "rope_type = \"yarn\", but only default, linear, llama3 is known"),
         case(llama(r#""rope_scaling":{"rope_type":"llama3","factor":8}"#), Format,
          "the scaling of rotary positions lacks low_freq_factor"),
         case(llama(r#""rope_scaling":{"rope_type":"llama3","factor":8,"low_freq_factor":4,"high_freq_factor":4}"#), Shape,
@@ -188,7 +188,7 @@ fn unknown() -> Vec<Case> {
         case(gpt2(r#""add_cross_attention":true"#), Unsupported,
          "add_cross_attention = true, but only false is known"),
         case(gemma(r#""layer_types":["chunked_attention"]"#), Unsupported,
-         "layer_types = chunked_attention, but only sliding_attention, full_attention is known"),
+         "layer_types = \"chunked_attention\", but only sliding_attention, full_attention is known"),
         case(gemma(r#""use_bidirectional_attention":true"#), Unsupported,
          "use_bidirectional_attention = true, but only false is known"),
     ]
