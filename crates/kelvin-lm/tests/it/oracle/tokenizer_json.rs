@@ -87,14 +87,10 @@ fn draw_file(input: &mut Unstructured<'_>) -> Drawn<Value> {
         "added_tokens": draw_added(input, &mut pieces)?,
         "normalizer": draw_steps(input, "Sequence", "normalizers", draw_normalizer)?,
         "pre_tokenizer": draw_steps(input, "Sequence", "pretokenizers", draw_pre_tokenizer)?,
-        "post_processor": null(),
+        "post_processor": null,
         "decoder": draw_steps(input, "Sequence", "decoders", draw_decoder)?,
         "model": model,
     }))
-}
-
-fn null() -> Value {
-    Value::Null
 }
 
 /// Nothing, one step, or several in a sequence.
@@ -105,7 +101,7 @@ fn draw_steps(
     draw: fn(&mut Unstructured<'_>) -> Drawn<Value>,
 ) -> Drawn<Value> {
     match input.int_in_range(0..=4)? {
-        0 => Ok(null()),
+        0 => Ok(Value::Null),
         1 => draw(input),
         n => {
             let steps = (1..n).map(|_| draw(input)).collect::<Drawn<Vec<_>>>()?;
