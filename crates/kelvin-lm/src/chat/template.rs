@@ -1,6 +1,8 @@
 //! Chat templates, from wherever a model keeps them.
 
-use serde::Deserialize;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, SeqAccess, Visitor};
 
 use super::jinja::{self, Cause, Fault, Given, Source};
 use super::{Date, Message, Prompt};
@@ -193,19 +195,47 @@ impl ChatTemplate {
 }
 
 /// The part of `tokenizer_config.json` that is read here.
-#[derive(Deserialize)]
+#[derive(serde::Deserialize)]
 struct TokenizerConfig {
     chat_template: Option<Templates>,
 }
 
-#[derive(Deserialize)]
-#[serde(untagged)]
+/// What `chat_template` may be.
 enum Templates {
     One(String),
     Named(Vec<Named>),
 }
 
-#[derive(Deserialize)]
+impl<'de> Deserialize<'de> for Templates {
+    fn deserialize<D: Deserializer<'de>>(json: D) -> std::result::Result<Self, D::Error> {
+        struct Read;
+        impl<'de> Visitor<'de> for Read {
+            type Value = Templates;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a template, or a list of named ones")
+            }
+
+            fn visit_str<E>(self, source: &str) -> std::result::Result<Templates, E> {
+                Ok(Templates::One(source.to_owned()))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(
+                self,
+                mut seq: A,
+            ) -> std::result::Result<Templates, A::Error> {
+                let mut named = Vec::new();
+                while let Some(next) = seq.next_element()? {
+                    named.push(next);
+                }
+                Ok(Templates::Named(named))
+            }
+        }
+        json.deserialize_any(Read)
+    }
+}
+
+#[derive(serde::Deserialize)]
 struct Named {
     name: String,
     template: String,

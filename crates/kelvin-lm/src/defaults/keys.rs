@@ -27,7 +27,7 @@ impl Keys {
     /// The keys of a file that holds one object.
     pub(super) fn read(bytes: &[u8], source: Source) -> Result<Self> {
         let mut left: BTreeMap<String, Value> =
-            json::read(bytes, &source.to_string(), Limits::SETTINGS)?;
+            json::read(bytes, &source.to_string(), Limits::GENERATION)?;
         left.retain(|_, value| !value.is_null());
         Ok(Self { source, left })
     }
@@ -129,7 +129,7 @@ fn token(value: &Value) -> Option<TokenId> {
 /// A value in a message: short ones as they are.
 pub(super) fn shown(value: &Value) -> String {
     let text = value.to_string();
-    if text.chars().count() <= LONG && text.is_ascii() {
+    if text.len() <= LONG && text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
         return text;
     }
     let kind = match value {

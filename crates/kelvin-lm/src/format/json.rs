@@ -38,6 +38,8 @@ pub(crate) struct Limits {
 impl Limits {
     /// For a file of settings: a megabyte, a hundred times what they take.
     pub(crate) const SETTINGS: Self = Self { bytes: 1 << 20, keys: 1 << 14, items: 1 << 14 };
+    /// For `generation_config.json`, whose values are kept: the longest known takes a quarter.
+    pub(crate) const GENERATION: Self = Self { bytes: 1 << 14, keys: 1 << 12, items: 1 << 12 };
     /// For `tokenizer_config.json`, which may list every special token of a vocabulary: Gemma 3's has
     /// 6,400 of them, in 1.2 MB.
     pub(crate) const TOKENIZER_CONFIG: Self =

@@ -4,11 +4,14 @@
 //! twice the file and 1 MiB, whatever the file says; a template that runs has a budget of its own.
 
 mod config_json;
+mod generation_config;
 mod gguf;
 mod gguf_tokenizer;
 mod index;
 mod safetensors;
 mod template;
+mod tokenizer_config;
+mod tokenizer_json;
 
 use std::collections::BTreeSet;
 
@@ -50,18 +53,21 @@ struct Format {
     read: fn(Vec<u8>) -> Result<()>,
 }
 
-const FORMATS: [Format; 7] = [
+const FORMATS: [Format; 10] = [
     gguf::FORMAT,
     gguf_tokenizer::FORMAT,
     safetensors::FORMAT,
     index::FORMAT,
+    tokenizer_json::FORMAT,
     config_json::FORMAT,
+    generation_config::FORMAT,
+    tokenizer_config::FORMAT,
     template::FORMAT,
     template::RUNNING,
 ];
 
 /// What happened to other programs: the advisory or issue, and what the file did.
-const KNOWN: [(&str, &str); 27] = [
+const KNOWN: [(&str, &str); 29] = [
     ("CVE-2024-21802", "GGUF: counts and lengths that were allocated before they were compared"),
     ("CVE-2025-53630", "GGUF: sizes whose sum passed 2^64, then a heap too small"),
     ("CVE-2026-27940", "GGUF: the same sum, past the first fix"),
@@ -80,6 +86,8 @@ const KNOWN: [(&str, &str); 27] = [
     ("tokenizers#2094", "tokenizer: merges that overran the merge loop's buffer"),
     ("tokenizers#2198", "tokenizer: merges cut inside a character, as unchecked text"),
     ("tokenizers#2060", "tokenizer: a regex that takes exponential time"),
+    ("fastokens#39", "tokenizer: a regex that backtracks without a bound"),
+    ("tiktoken#245", "tokenizer: a regex that overruns the stack"),
     ("JSON duplicate keys", "settings: a key twice, of which readers take either"),
     ("JSON depth", "settings: nesting that overruns the stack"),
     ("CVE-2024-34359", "template: Jinja without a sandbox runs Python"),

@@ -9,6 +9,7 @@ pub(crate) mod settings;
 pub(crate) mod shards;
 pub(crate) mod template;
 pub(crate) mod tokenizer;
+pub(crate) mod tokenizer_json;
 
 use kelvin_lm::{Error, ErrorKind, Result};
 
@@ -18,11 +19,13 @@ use crate::counting;
 pub(crate) type Target = (&'static str, fn(&[u8]));
 
 /// Every target, in the order of their numbers in `fuzz/README.md`.
-pub(crate) const TARGETS: [Target; 11] = [
+pub(crate) const TARGETS: [Target; 13] = [
     ("gguf_bytes", |file| drop(gguf::bytes(file))),
     ("gguf_structured", |input| drop(gguf::structured(input))),
     ("safetensors_bytes", |file| drop(safetensors::bytes(file))),
     ("safetensors_differential", |input| drop(safetensors::differential(input))),
+    ("tokenizer_json", |input| drop(tokenizer_json::bytes(input))),
+    ("tokenizer_differential", |input| drop(tokenizer_json::differential(input))),
     ("tokenizer_round_trip", |input| drop(tokenizer::round_trip(input))),
     ("tokenizer_vocabulary", |input| drop(tokenizer::vocabulary(input))),
     ("chat_template", |input| drop(template::template(input))),
