@@ -133,7 +133,7 @@ impl ChatTemplate {
     /// Those of [`new`](Self::new); [`ErrorKind::Format`] where the bytes are not such JSON.
     pub fn from_tokenizer_config(json: &[u8], name: Option<&str>) -> Result<Option<Self>> {
         let config: TokenizerConfig =
-            json::read(json, "tokenizer_config.json", Limits::TOKENIZER_CONFIG)?;
+            json::object(json, "tokenizer_config.json", Limits::TOKENIZER_CONFIG)?;
         let source = match (config.chat_template, name) {
             (Some(Templates::One(source)), None) => Some(source),
             (Some(Templates::Named(named)), name) => {

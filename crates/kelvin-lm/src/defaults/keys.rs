@@ -27,7 +27,7 @@ impl Keys {
     /// The keys of a file that holds one object.
     pub(super) fn read(bytes: &[u8], source: Source) -> Result<Self> {
         let mut left: BTreeMap<String, Value> =
-            json::read(bytes, &source.to_string(), Limits::GENERATION)?;
+            json::object(bytes, &source.to_string(), Limits::GENERATION)?;
         left.retain(|_, value| !value.is_null());
         Ok(Self { source, left })
     }

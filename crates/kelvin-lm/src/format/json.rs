@@ -9,7 +9,9 @@
 use std::collections::hash_map::DefaultHasher;
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::marker::PhantomData;
 
+use serde::de::value::MapAccessDeserializer;
 use serde::de::{
     Deserialize, DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor,
 };
@@ -67,6 +69,26 @@ pub(crate) fn read<'a, T: Deserialize<'a>>(
 ) -> Result<T> {
     check(bytes, what, limits)?;
     serde_json::from_slice(bytes).map_err(|cause| refused(bytes, what, &cause))
+}
+
+/// The same of a document that is an object.
+///
+/// # Errors
+///
+/// Those of [`read`].
+pub(crate) fn object<'a, T: Deserialize<'a>>(
+    bytes: &'a [u8],
+    what: &str,
+    limits: Limits,
+) -> Result<T> {
+    read::<Object<T>>(bytes, what, limits).map(|object| object.0)
+}
+
+/// An object inside another, or nothing: for fields that are structs.
+pub(crate) fn nested<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    json: D,
+) -> std::result::Result<Option<T>, D::Error> {
+    Option::<Object<T>>::deserialize(json).map(|object| object.map(|object| object.0))
 }
 
 /// The value that `seed` makes of `raw`, a part of the document `whole` that was read before.
@@ -145,6 +167,31 @@ fn offset(bytes: &[u8], line: usize, column: usize) -> u64 {
     let lines = bytes.split_inclusive(|&byte| byte == b'\n');
     let before: usize = lines.take(line.saturating_sub(1)).map(<[u8]>::len).sum();
     (before + column.saturating_sub(1)).min(bytes.len()) as u64
+}
+
+/// A value that only an object gives: serde reads a struct from an array of its fields too.
+#[derive(Debug)]
+pub(crate) struct Object<T>(pub(crate) T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(json: D) -> std::result::Result<Self, D::Error> {
+        struct Read<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Read<T> {
+            type Value = Object<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(
+                self,
+                map: A,
+            ) -> std::result::Result<Object<T>, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+            }
+        }
+        json.deserialize_map(Read(PhantomData))
+    }
 }
 
 /// One value, walked.

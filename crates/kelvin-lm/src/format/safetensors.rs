@@ -132,8 +132,8 @@ impl<'de> Visitor<'de> for Records {
             if name == "__metadata__" {
                 map.next_value::<Texts>()?;
             } else {
-                let info = map.next_value()?;
-                self.0.insert(name, info);
+                let info: json::Object<TensorInfo> = map.next_value()?;
+                self.0.insert(name, info.0);
             }
         }
         Ok(self)
@@ -186,7 +186,7 @@ impl Safetensors {
 
     fn new(source: Source) -> Result<Self> {
         let header = read_header(&source)?;
-        let Records(records) = json::read(&header, "the header", Limits::HEADER)
+        let Records(records) = json::object(&header, "the header", Limits::HEADER)
             .map_err(|error| after_length(error, LENGTH))?;
         if records.len() > MOST_TENSORS {
             let n = records.len();

@@ -69,7 +69,7 @@ impl Shards {
     }
 
     fn of_index(path: &Path, bytes: &[u8]) -> Result<Self> {
-        let index: Index = json::read(bytes, "the index", Limits::INDEX)?;
+        let index: Index = json::object(bytes, "the index", Limits::INDEX)?;
         let names: BTreeSet<&str> = index.weight_map.values().map(String::as_str).collect();
         let folder = path.parent().unwrap_or(Path::new(""));
         names.iter().try_for_each(|name| check_name(name))?;

@@ -2,7 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-use std::fmt;
+use std::sync::OnceLock;
 
 use regex::{Regex, RegexBuilder};
 use regex_syntax::hir::{Hir, HirKind, Repetition};
@@ -11,8 +11,8 @@ use regex_syntax::hir::{Hir, HirKind, Repetition};
 /// stand for 700 ranges of characters.
 const LONGEST: usize = 1024;
 const MOST_CLASSES: usize = 32;
-/// The most bytes a compiled pattern may take. The known ones take up to 0.4 million.
-const LARGEST: usize = 1 << 20;
+/// The most bytes that a pattern not known by its text may take when it is compiled.
+const LARGEST: usize = 1 << 17;
 /// How many bytes past the end of a match may be read before the match is known.
 const FARTHEST: usize = 256;
 
@@ -71,12 +71,26 @@ impl Spaces {
     }
 }
 
+/// A regular expression of the `regex` crate, which never backtracks, and a rule for white space.
+///
+/// It is compiled when it is first used, which takes a millisecond or two, and memory that a file which is
+/// refused after all should not take.
+#[derive(Debug)]
+pub(super) struct Expression {
+    text: String,
+    spaces: Spaces,
+    /// Whether it matches between characters, without taking any.
+    empty: bool,
+    compiled: OnceLock<Regex>,
+}
+
 /// Something to look for in a text.
+#[derive(Debug)]
 pub(super) enum Pattern {
     /// This text. An empty one is found between all characters.
     Text(String),
-    /// A regular expression of the `regex` crate, which never backtracks.
-    Regex(Regex, Spaces),
+    /// A regular expression.
+    Regex(Expression),
     /// One character of a class.
     Char(fn(char) -> bool),
 }
@@ -93,7 +107,7 @@ impl Pattern {
         if let Some(head) = text.strip_suffix(LENDING)
             && let Some(&(head, spaces)) = HEADS.iter().find(|&&(known, _)| known == head)
         {
-            return Self::known(&format!(r"{head}|\s+"), spaces);
+            return Ok(Self::known(format!(r"{head}|\s+"), spaces));
         }
         if text.len() > LONGEST {
             return Err(format!("{} bytes long, the longest is {LONGEST}", text.len()));
@@ -104,26 +118,31 @@ impl Pattern {
         }
         let parsed = regex_syntax::ParserBuilder::new().nest_limit(32).build().parse(text);
         let hir = parsed.map_err(|cause| rule(&cause))?;
-        match past_match(&hir)? {
-            0..=FARTHEST => Self::known(text, Spaces::Keep),
-            n => Err(format!("it can read {n} bytes past a match, the most is {FARTHEST}")),
+        let past = past_match(&hir)?;
+        if past > FARTHEST {
+            return Err(format!("it can read {past} bytes past a match, the most is {FARTHEST}"));
+        }
+        match RegexBuilder::new(text).size_limit(LARGEST).build() {
+            Ok(_) => Ok(Self::Regex(Expression {
+                text: text.to_owned(),
+                spaces: Spaces::Keep,
+                empty: hir.properties().minimum_len() == Some(0),
+                compiled: OnceLock::new(),
+            })),
+            Err(_) => Err(format!("compiled it takes more than {LARGEST} bytes")),
         }
     }
 
-    /// The same for a pattern of ours.
-    pub(super) fn known(text: &str, spaces: Spaces) -> Result<Self, String> {
-        let built = RegexBuilder::new(text).size_limit(LARGEST).build();
-        built.map(|regex| Self::Regex(regex, spaces)).map_err(|cause| match cause {
-            regex::Error::CompiledTooBig(_) => format!("it takes more than {LARGEST} bytes"),
-            cause => cause.to_string(),
-        })
+    /// A pattern that is known to compile, and to take characters.
+    pub(super) fn known(text: String, spaces: Spaces) -> Self {
+        Self::Regex(Expression { text, spaces, empty: false, compiled: OnceLock::new() })
     }
 
     /// Whether it matches between characters, without taking any.
     pub(super) fn matches_nothing(&self) -> bool {
         match self {
             Self::Text(text) => text.is_empty(),
-            Self::Regex(regex, _) => regex.is_match(""),
+            Self::Regex(expression) => expression.empty,
             Self::Char(_) => false,
         }
     }
@@ -134,7 +153,7 @@ impl Pattern {
             Self::Text(wanted) => {
                 text.match_indices(&**wanted).all(|(at, found)| take(at, at + found.len()))
             }
-            Self::Regex(regex, spaces) => each_match(regex, *spaces, text, take),
+            Self::Regex(expression) => each_match(expression, text, take),
             Self::Char(wanted) => {
                 let mut chars = text.char_indices().filter(|&(_, c)| wanted(c));
                 chars.all(|(at, c)| take(at, at + c.len_utf8()))
@@ -143,24 +162,18 @@ impl Pattern {
     }
 }
 
-impl fmt::Debug for Pattern {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Text(text) => f.debug_tuple("Text").field(text).finish(),
-            Self::Regex(regex, spaces) => {
-                f.debug_tuple("Regex").field(&regex.as_str()).field(spaces).finish()
-            }
-            Self::Char(_) => f.write_str("Char"),
-        }
+impl Expression {
+    fn regex(&self) -> &Regex {
+        self.compiled.get_or_init(|| Regex::new(&self.text).expect("it was compiled once before"))
     }
 }
 
 fn each_match(
-    regex: &Regex,
-    spaces: Spaces,
+    expression: &Expression,
     text: &str,
     take: &mut dyn FnMut(usize, usize) -> bool,
 ) -> bool {
+    let (regex, spaces) = (expression.regex(), expression.spaces);
     let (mut at, mut last) = (0, None);
     while at <= text.len()
         && let Some(found) = regex.find_at(text, at)
@@ -226,5 +239,58 @@ fn rule(cause: &regex_syntax::Error) -> String {
         regex_syntax::Error::Parse(cause) => cause.kind().to_string(),
         regex_syntax::Error::Translate(cause) => cause.kind().to_string(),
         _ => "no regular expression".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{HEADS, LENDING, Pattern, Spaces};
+
+    fn matches(pattern: &Pattern, text: &str) -> Vec<String> {
+        let mut all = Vec::new();
+        assert!(pattern.each(text, &mut |start, end| {
+            all.push(text[start..end].to_owned());
+            true
+        }));
+        all
+    }
+
+    #[test]
+    fn known_patterns_compile_and_lend() {
+        for (head, _) in HEADS {
+            let pattern = Pattern::regex(&format!("{head}{LENDING}")).expect("a known pattern");
+            assert_eq!(matches(&pattern, "a  b\n"), ["a", " ", " b", "\n"], "{head}");
+        }
+    }
+
+    #[test]
+    fn what_reads_no_further_than_its_matches_is_taken() {
+        let sound = [
+            r"\p{N}{1,3}",
+            r"a+b?",
+            r"(?:ab)+",
+            r"\w+|[^\w\s]+",
+            r"[^\s]+",
+            "a*",
+            "",
+            r"(a|b*)c?",
+            r"\bword\b",
+            "[\u{4e00}-\u{9fa5}\u{3040}-\u{309f}\u{30a0}-\u{30ff}]+",
+        ];
+        for text in sound {
+            assert!(Pattern::regex(text).is_ok(), "{text}");
+        }
+        for text in [r"a*b|a", r"(?:a+)+", r"\s+$", r"(?:a|bc*d)+", r"a+\b", r"a++", r"(?:a+){2}"] {
+            assert!(Pattern::regex(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn empty_matches_come_once_between_characters() {
+        let pattern = Pattern::regex("a*").expect("sound");
+        assert_eq!(matches(&pattern, "aab"), ["aa", ""]);
+        assert_eq!(matches(&Pattern::Text(String::new()), "é"), ["", ""]);
+        let run = Pattern::known(r"\s+".to_owned(), Spaces::Lend);
+        assert_eq!(matches(&run, "  x   "), [" ", " ", "   "]);
     }
 }

@@ -99,8 +99,8 @@ impl Words {
                 .hint("the file needs a word splitter that this version does not have")
         })?;
         let cut = |&(pattern, spaces): &(&str, Spaces)| match spaces {
-            Spaces::Keep => Step::isolated(pattern, spaces),
-            _ => Step::isolated(&format!(r"{pattern}|\s+"), spaces),
+            Spaces::Keep => Step::isolated(pattern.to_owned(), spaces),
+            _ => Step::isolated(format!(r"{pattern}|\s+"), spaces),
         };
         Ok(Self(kind.cuts.iter().map(cut).chain([Step::Bytes]).collect()))
     }
@@ -129,9 +129,14 @@ impl Words {
 
 impl Step {
     /// A pattern of ours whose matches are words.
-    pub(super) fn isolated(pattern: &str, spaces: Spaces) -> Self {
-        let pattern = Pattern::known(pattern, spaces).expect("a test builds every pattern");
+    pub(super) fn isolated(pattern: String, spaces: Spaces) -> Self {
+        let pattern = Pattern::known(pattern, spaces);
         Self::Cut { pattern, behavior: Behavior::Isolated, invert: false }
+    }
+
+    /// GPT-2's words.
+    pub(super) fn gpt2() -> Self {
+        Self::isolated(format!(r"{GPT2}|\s+"), Spaces::Lend)
     }
 }
 

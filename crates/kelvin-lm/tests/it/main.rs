@@ -30,4 +30,5 @@ mod strings;
 mod tiny;
 mod tokenizer;
 mod tokenizer_files;
+mod tokenizer_real;
 mod two_forms;

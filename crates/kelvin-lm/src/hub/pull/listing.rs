@@ -125,7 +125,7 @@ fn file_name(name: &str) -> Result<FileName> {
 
 /// JSON from a server, typed; keys that mean nothing here are passed over.
 fn read<T: DeserializeOwned>(bytes: &[u8], what: &str, limits: Limits) -> Result<T> {
-    json::read(bytes, what, limits).map_err(|error| {
+    json::object(bytes, what, limits).map_err(|error| {
         Error::new(ErrorKind::Network, format!("{what} is not what was expected")).caused_by(error)
     })
 }

@@ -100,7 +100,7 @@ fn of_json(bytes: &[u8]) -> Result<Config> {
 }
 
 fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T> {
-    json::read(bytes, "config.json", Limits::SETTINGS)
+    json::object(bytes, "config.json", Limits::SETTINGS)
 }
 
 /// A setting whose value this version does not know.
@@ -212,7 +212,9 @@ struct Llama {
     max_position_embeddings: Option<usize>,
     rms_norm_eps: Option<f32>,
     rope_theta: Option<f32>,
+    #[serde(default, deserialize_with = "json::nested")]
     rope_scaling: Option<Parameters>,
+    #[serde(default, deserialize_with = "json::nested")]
     rope_parameters: Option<Parameters>,
     sliding_window: Option<usize>,
     attention_bias: Option<bool>,
@@ -272,6 +274,7 @@ impl Llama {
 /// The settings of `Gemma3Config` that decide a logit of text.
 #[derive(Deserialize)]
 struct Whole {
+    #[serde(default, deserialize_with = "json::nested")]
     text_config: Option<Gemma3>,
     tie_word_embeddings: Option<bool>,
 }
@@ -296,7 +299,9 @@ struct Gemma3 {
     layer_types: Option<Vec<String>>,
     rope_theta: Option<f32>,
     rope_local_base_freq: Option<f32>,
+    #[serde(default, deserialize_with = "json::nested")]
     rope_scaling: Option<Parameters>,
+    #[serde(default, deserialize_with = "json::nested")]
     rope_parameters: Option<ByLayerType>,
     attention_bias: Option<bool>,
     attn_logit_softcapping: Option<f32>,

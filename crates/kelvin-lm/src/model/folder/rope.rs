@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::config::unsupported;
 use crate::config::{Llama3Scaling, Rope, RopeScaling};
-use crate::format::Text;
+use crate::format::{Text, json};
 use crate::{Error, ErrorKind, Result};
 
 /// `rope_parameters`, or `rope_scaling` before version 5.
@@ -63,7 +63,9 @@ fn need(name: &str, found: Option<f32>) -> Result<f32> {
 /// `rope_parameters` of a model whose layers have two kinds of rotary positions.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub(super) struct ByLayerType {
+    #[serde(default, deserialize_with = "json::nested")]
     pub(super) full_attention: Option<Parameters>,
+    #[serde(default, deserialize_with = "json::nested")]
     pub(super) sliding_attention: Option<Parameters>,
     /// What the one kind of other models would have.
     rope_type: Option<String>,

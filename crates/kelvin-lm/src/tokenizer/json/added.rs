@@ -18,6 +18,7 @@ use super::super::pieces::Pieces;
 use super::super::whole;
 use super::component::{Doc, Text};
 use super::config::Config;
+use crate::format::json::Object;
 use crate::{Error, ErrorKind};
 
 /// One of `added_tokens`.
@@ -53,7 +54,8 @@ pub(super) fn pieces<'a>(
 ) -> Result<(Pieces, Vec<AddedToken<'a>>), Error> {
     let mut pieces = vocabulary(doc, vocab, "model.vocab")?;
     let Some(raw) = added else { return Ok((pieces, Vec::new())) };
-    let mut added: Vec<AddedToken<'a>> = doc.read(raw, "added_tokens")?;
+    let added: Vec<Object<AddedToken<'a>>> = doc.read(raw, "added_tokens")?;
+    let mut added: Vec<AddedToken<'a>> = added.into_iter().map(|object| object.0).collect();
     for (at, AddedToken { id, content, .. }) in added.iter().enumerate() {
         let refused = |error: Error| doc.at_element(raw, at, error);
         let (len, longest) = (content.0.len(), whole::LONGEST);

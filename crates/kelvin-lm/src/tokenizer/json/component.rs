@@ -33,6 +33,11 @@ impl<'a> Doc<'a> {
         self.read_with(PhantomData::<T>, raw, what)
     }
 
+    /// The same of an object.
+    pub(super) fn object<T: Deserialize<'a>>(&self, raw: &'a RawValue, what: &str) -> Result<T> {
+        self.read::<json::Object<T>>(raw, what).map(|object| object.0)
+    }
+
     /// What `seed` makes of `raw`.
     pub(super) fn read_with<S: DeserializeSeed<'a>>(
         &self,
@@ -50,7 +55,7 @@ impl<'a> Doc<'a> {
             #[serde(rename = "type", borrow)]
             kind: Text<'a>,
         }
-        self.read::<Tag<'a>>(raw, what).map(|tag| tag.kind)
+        self.object::<Tag<'a>>(raw, what).map(|tag| tag.kind)
     }
 
     /// The error for a part that breaks a rule.

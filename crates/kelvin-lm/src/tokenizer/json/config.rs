@@ -57,7 +57,7 @@ impl<'a> Config<'a> {
     pub(super) fn read(bytes: Option<&'a [u8]>) -> Result<Self, Error> {
         let doc = Doc { bytes: bytes.unwrap_or_default(), name: "tokenizer_config.json" };
         let fields = match bytes {
-            Some(bytes) => json::read(bytes, doc.name, Limits::TOKENIZER_CONFIG)?,
+            Some(bytes) => json::object(bytes, doc.name, Limits::TOKENIZER_CONFIG)?,
             None => Fields::default(),
         };
         let named = |raw: Option<&'a RawValue>, what| match raw {

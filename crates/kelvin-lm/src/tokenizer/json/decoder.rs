@@ -71,7 +71,7 @@ impl Draft {
         doc.check_room(raw, WHAT, self.undo.len())?;
         match &*kind.0 {
             "Sequence" => {
-                let sequence: Sequence<'a> = doc.read(raw, WHAT)?;
+                let sequence: Sequence<'a> = doc.object(raw, WHAT)?;
                 return sequence.decoders.0.into_iter().try_for_each(|raw| self.add(doc, raw));
             }
             "Fuse" => self.sees = Sees::Text,
@@ -90,7 +90,7 @@ impl Draft {
             }
             "Metaspace" => {
                 self.needs_a_token(doc, raw, &kind)?;
-                let metaspace: Metaspace = doc.read(raw, WHAT)?;
+                let metaspace: Metaspace = doc.object(raw, WHAT)?;
                 let c = metaspace.replacement;
                 if metaspace.scheme(doc, raw)? != PrependScheme::Never {
                     self.begins(doc, raw, Start::Drop(c), self.undo.is_empty())?;
@@ -133,7 +133,7 @@ impl Draft {
     }
 
     fn strip<'a>(&mut self, doc: &Doc<'a>, raw: &'a RawValue) -> Result<(), Error> {
-        let Strip { content, start, stop } = doc.read(raw, WHAT)?;
+        let Strip { content, start, stop } = doc.object(raw, WHAT)?;
         if stop != 0 {
             let detail = format!("{WHAT}: Strip takes {stop} characters off the end, expected 0");
             return Err(doc.unsupported(raw, &detail));
@@ -152,7 +152,7 @@ impl Draft {
 
 /// A replacement of one text by another that is not longer.
 fn replace<'a>(doc: &Doc<'a>, raw: &'a RawValue) -> Result<Undo, Error> {
-    let Replace { pattern, content } = doc.read(raw, WHAT)?;
+    let Replace { pattern, content } = doc.object(raw, WHAT)?;
     match pattern {
         Wanted::String(text) if text.0.len() >= content.0.len() && !text.0.is_empty() => {
             Ok(Undo::Replace(text.0.into_owned(), content.0.into_owned()))

@@ -20,8 +20,8 @@ use serde_json::value::RawValue;
 
 use super::parts::{Parts, Roles};
 use super::pieces::Pieces;
+use crate::Result;
 use crate::format::json::{self, Limits};
-use crate::{Error, ErrorKind, Result};
 
 use added::Lists;
 use component::{Doc, Text};
@@ -38,7 +38,7 @@ const GROWTH: usize = 128;
 #[derive(Deserialize)]
 struct File<'a> {
     #[serde(borrow)]
-    version: Option<Text<'a>>,
+    version: Option<&'a RawValue>,
     #[serde(borrow)]
     added_tokens: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -61,10 +61,12 @@ struct File<'a> {
 /// [`ErrorKind::Unsupported`] for what is not known here.
 pub(super) fn parts(bytes: &[u8], config: Option<&[u8]>) -> Result<Parts> {
     let doc = Doc { bytes, name: "tokenizer.json" };
-    let file: File<'_> = json::read(bytes, doc.name, Limits::TOKENIZER)?;
-    if let Some(version) = file.version.filter(|version| version.0 != "1.0") {
-        let detail = format!("{}: version {version}, expected \"1.0\"", doc.name);
-        return Err(Error::new(ErrorKind::Unsupported, detail));
+    let file: File<'_> = json::object(bytes, doc.name, Limits::TOKENIZER)?;
+    if let Some(raw) = file.version {
+        let version: Text<'_> = doc.read(raw, "version")?;
+        if version.0 != "1.0" {
+            return Err(doc.unsupported(raw, &format!("version {version}, expected \"1.0\"")));
+        }
     }
     let config = Config::read(config)?;
     let draft = model::Draft::read(&doc, file.model)?;

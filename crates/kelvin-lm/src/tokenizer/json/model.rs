@@ -55,7 +55,7 @@ struct Fields<'a> {
 impl<'a> Draft<'a> {
     /// The model in `raw`. One without a type is BPE where it has merges, as elsewhere.
     pub(super) fn read(doc: &Doc<'a>, raw: &'a RawValue) -> Result<Self, Error> {
-        let fields: Fields<'a> = doc.read(raw, "model")?;
+        let fields: Fields<'a> = doc.object(raw, "model")?;
         let kind = fields.kind.as_ref().map_or("BPE", |kind| &*kind.0);
         let rest = match (kind, fields.merges) {
             ("BPE", Some(merges)) => fields.bpe(doc, raw, merges)?,

@@ -69,15 +69,15 @@ fn add<'a>(doc: &Doc<'a>, raw: &'a RawValue, changes: &mut Vec<Change>) -> Resul
     doc.check_room(raw, WHAT, changes.len())?;
     changes.push(match &*kind.0 {
         "Sequence" => {
-            let sequence: Sequence<'a> = doc.read(raw, WHAT)?;
+            let sequence: Sequence<'a> = doc.object(raw, WHAT)?;
             return sequence.normalizers.0.into_iter().try_for_each(|raw| add(doc, raw, changes));
         }
         "Prepend" => {
-            let Prepend { prepend } = doc.read(raw, WHAT)?;
+            let Prepend { prepend } = doc.object(raw, WHAT)?;
             Change::Prepend(short(doc, raw, &prepend)?)
         }
         "Replace" => {
-            let Replace { pattern, content } = doc.read(raw, WHAT)?;
+            let Replace { pattern, content } = doc.object(raw, WHAT)?;
             let content = short(doc, raw, &content)?;
             let pattern = doc.pattern(raw, WHAT, &pattern)?;
             if pattern.matches_nothing() {
@@ -87,7 +87,7 @@ fn add<'a>(doc: &Doc<'a>, raw: &'a RawValue, changes: &mut Vec<Change>) -> Resul
             Change::Replace(pattern, content)
         }
         "Strip" => {
-            let Strip { strip_left: left, strip_right: right } = doc.read(raw, WHAT)?;
+            let Strip { strip_left: left, strip_right: right } = doc.object(raw, WHAT)?;
             Change::Strip { left, right }
         }
         "NFC" => Change::Form(Form::Nfc),

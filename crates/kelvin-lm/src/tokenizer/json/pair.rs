@@ -8,7 +8,6 @@ use super::super::bpe::{self, Merge, Rules, Unknown, WholeWord};
 use super::super::decoder::{Decoder, Scope, Start, Undo};
 use super::super::normalizer::Normalizer;
 use super::super::parts::Parts;
-use super::super::pattern::{GPT2, Spaces};
 use super::super::pieces::Pieces;
 use super::super::words::{Place, Step, Words};
 use super::added::{self, Lists};
@@ -47,12 +46,11 @@ pub(in super::super) fn pair(vocab: &[u8], merges: &[u8], config: Option<&[u8]>)
     let normalizer = Normalizer(Vec::new());
     let Lists { added, respelled } = Lists::new(&doc, wholes, &pieces, &normalizer)?;
     let prefix = config.adds_a_space().then_some(Step::Prefix(' ', Place::Always));
-    let gpt2 = Step::isolated(&format!(r"{GPT2}|\s+"), Spaces::Lend);
     Ok(Parts {
         pieces,
         added,
         normalizer,
-        words: Words(prefix.into_iter().chain([gpt2, Step::Bytes]).collect()),
+        words: Words(prefix.into_iter().chain([Step::gpt2(), Step::Bytes]).collect()),
         model,
         decoder: Decoder { undo: vec![Undo::ByteLevel], start: Start::Keep, scope: Scope::All },
         respelled,

@@ -69,7 +69,7 @@ pub(super) fn around<'a>(
         "TemplateProcessing" => template(doc, raw, pieces),
         "Sequence" => {
             let mut found = None;
-            for raw in doc.read::<Sequence<'a>>(raw, WHAT)?.processors.0 {
+            for raw in doc.object::<Sequence<'a>>(raw, WHAT)?.processors.0 {
                 let next = around(doc, raw, pieces)?;
                 if next != Around::default() && found.replace(next).is_some() {
                     let detail = format!("{WHAT}: more than one template, expected one");
@@ -83,7 +83,7 @@ pub(super) fn around<'a>(
 }
 
 fn template<'a>(doc: &Doc<'a>, raw: &'a RawValue, pieces: &Pieces) -> Result<Around, Error> {
-    let template: TemplateProcessing<'a> = doc.read(raw, WHAT)?;
+    let template: TemplateProcessing<'a> = doc.object(raw, WHAT)?;
     let rule =
         "expected the text A once, with at most one special token before it and one after it";
     let refused = || doc.unsupported(raw, &format!("{WHAT}: {rule}"));

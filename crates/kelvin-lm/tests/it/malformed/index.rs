@@ -80,7 +80,7 @@ fn maps() -> Vec<Case> {
         case("{}", Format,
          "FOLDER/model.safetensors.index.json: the index: missing field `weight_map` (byte 1)"),
         case("[]", Format,
-         "FOLDER/model.safetensors.index.json: the index: invalid length 0, expected an object with a weight_map (byte 1)"),
+         "FOLDER/model.safetensors.index.json: the index: invalid type: sequence, expected an object (byte 0)"),
         case("", Format,
          "FOLDER/model.safetensors.index.json: the index: EOF while parsing a value (byte 0)"),
         case("{\"weight_map\":{\"a\":\"a.safetensors\"}", Format,

@@ -12,6 +12,7 @@ mod safetensors;
 mod template;
 mod tokenizer_config;
 mod tokenizer_json;
+mod tokenizer_parts;
 
 use std::collections::BTreeSet;
 

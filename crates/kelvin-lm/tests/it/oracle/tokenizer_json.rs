@@ -176,7 +176,7 @@ fn draw_pre_tokenizer(input: &mut Unstructured<'_>) -> Drawn<Value> {
 }
 
 fn draw_decoder(input: &mut Unstructured<'_>) -> Drawn<Value> {
-    let plain = ["ByteLevel", "ByteFallback", "Fuse"];
+    let plain = ["ByteFallback", "Fuse"];
     Ok(match input.int_in_range(0..=5)? {
         0 => json!({
             "type": "Metaspace", "replacement": "▁", "split": true,
@@ -188,7 +188,10 @@ fn draw_decoder(input: &mut Unstructured<'_>) -> Drawn<Value> {
         2 => json!({
             "type": "Strip", "content": " ", "start": input.int_in_range(0..=2)?, "stop": 0,
         }),
-        at => json!({ "type": plain[at - 3] }),
+        3 => json!({
+            "type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": true,
+        }),
+        at => json!({ "type": plain[at - 4] }),
     })
 }
 
