@@ -49,7 +49,9 @@ fn strings() -> Vec<String> {
 fn hashes(strings: &[String], add: impl Fn(&mut Fnv, &str)) -> Value {
     let hash = |group: &[String]| {
         let mut fnv = Fnv::new();
-        group.iter().for_each(|text| add(&mut fnv, text));
+        for text in group {
+            add(&mut fnv, text);
+        }
         fnv.hex()
     };
     strings.chunks(100).map(hash).collect()
