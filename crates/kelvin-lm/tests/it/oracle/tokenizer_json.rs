@@ -259,9 +259,10 @@ fn draw_added(input: &mut Unstructured<'_>, pieces: &mut Vec<String>) -> Drawn<V
         if known.is_none() {
             pieces.push(content.clone());
         }
+        let normalized = draw_bool(input)? && !content.trim().is_empty(); // the crate panics where one strips to nothing
         added.push(json!({
             "id": id, "content": content, "single_word": draw_bool(input)?, "lstrip": draw_bool(input)?,
-            "rstrip": draw_bool(input)?, "normalized": draw_bool(input)?, "special": draw_bool(input)?,
+            "rstrip": draw_bool(input)?, "normalized": normalized, "special": draw_bool(input)?,
         }));
     }
     Ok(added.into())
