@@ -5,14 +5,17 @@
 use std::sync::OnceLock;
 
 use regex::{Regex, RegexBuilder};
-use regex_syntax::hir::{Hir, HirKind, Repetition};
+use regex_syntax::hir::{Class, Hir, HirKind, Repetition};
 
 /// The most bytes of a pattern that is not known by its text, and the most classes it may name: each can
 /// stand for 700 ranges of characters.
 const LONGEST: usize = 1024;
 const MOST_CLASSES: usize = 32;
-/// The most bytes that a pattern not known by its text may take when it is compiled.
-const LARGEST: usize = 1 << 17;
+/// The most ranges of characters that such a pattern may be made of, repetitions written out. Compiled, one
+/// takes up to ten sequences of four bytes, so that [`COMPILED`] holds them all.
+const LARGEST: usize = 1 << 14;
+/// The most bytes that a compiled pattern may take; the engine's own limit would refuse earlier.
+const COMPILED: usize = 1 << 26;
 /// How many bytes past the end of a match may be read before the match is known.
 const FARTHEST: usize = 256;
 
@@ -122,15 +125,18 @@ impl Pattern {
         if past > FARTHEST {
             return Err(format!("it can read {past} bytes past a match, the most is {FARTHEST}"));
         }
-        match RegexBuilder::new(text).size_limit(LARGEST).build() {
-            Ok(_) => Ok(Self::Regex(Expression {
-                text: text.to_owned(),
-                spaces: Spaces::Keep,
-                empty: hir.properties().minimum_len() == Some(0),
-                compiled: OnceLock::new(),
-            })),
-            Err(_) => Err(format!("compiled it takes more than {LARGEST} bytes")),
+        let size = size(&hir);
+        if size > LARGEST {
+            return Err(format!(
+                "it is made of {size} ranges of characters, the most is {LARGEST}"
+            ));
         }
+        Ok(Self::Regex(Expression {
+            text: text.to_owned(),
+            spaces: Spaces::Keep,
+            empty: hir.properties().minimum_len() == Some(0),
+            compiled: OnceLock::new(),
+        }))
     }
 
     /// A pattern that is known to compile, and to take characters.
@@ -164,7 +170,10 @@ impl Pattern {
 
 impl Expression {
     fn regex(&self) -> &Regex {
-        self.compiled.get_or_init(|| Regex::new(&self.text).expect("it was compiled once before"))
+        self.compiled.get_or_init(|| {
+            let built = RegexBuilder::new(&self.text).size_limit(COMPILED).build();
+            built.expect("it was parsed, and is small enough")
+        })
     }
 }
 
@@ -227,6 +236,23 @@ fn past_match(hir: &Hir) -> Result<usize, &'static str> {
     }
 }
 
+/// The ranges of characters and the bytes that a pattern is made of, repetitions written out.
+fn size(hir: &Hir) -> usize {
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => 1,
+        HirKind::Literal(literal) => literal.0.len(),
+        HirKind::Class(Class::Unicode(class)) => class.ranges().len(),
+        HirKind::Class(Class::Bytes(class)) => class.ranges().len(),
+        HirKind::Capture(capture) => size(&capture.sub),
+        HirKind::Alternation(parts) | HirKind::Concat(parts) => {
+            parts.iter().fold(0, |sum: usize, part| sum.saturating_add(size(part)))
+        }
+        HirKind::Repetition(Repetition { min, max, sub, .. }) => {
+            size(sub).saturating_mul(max.unwrap_or(*min).max(1) as usize)
+        }
+    }
+}
+
 /// Whether a part can match nothing at any place.
 fn optional(part: &Hir) -> bool {
     let properties = part.properties();
@@ -282,6 +308,17 @@ mod tests {
         }
         for text in [r"a*b|a", r"(?:a+)+", r"\s+$", r"(?:a|bc*d)+", r"a+\b", r"a++", r"(?:a+){2}"] {
             assert!(Pattern::regex(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_largest_that_are_taken_compile() {
+        let many = "[^a-z]|".repeat(31);
+        let cases =
+            [(r"\p{L}{24}", 0), (r"[\p{L}\p{N}]{19}", 0), (r"(?i:\p{Lu}{25})", 0), (&many, 3)];
+        for (text, n) in cases {
+            let pattern = Pattern::regex(text).expect("small enough");
+            assert_eq!(matches(&pattern, "ab").len(), n, "{text}");
         }
     }
 
