@@ -111,7 +111,7 @@ impl<'t> Interpreter<'t> {
         match (value, key) {
             (Value::Undefined(name), _) => Err(Fault::failed(format!("{name:?} is undefined"))),
             (Value::Namespace(space), Value::Text(name)) => {
-                let found = space.get(&name.plain(), &self.meter)?;
+                let found = space.get(&name.plain(&self.meter)?, &self.meter)?;
                 Ok(found.unwrap_or(Value::Undefined("item")))
             }
             _ => Ok(item(value, key, &self.meter)?.unwrap_or(Value::Undefined("item"))),

@@ -44,12 +44,12 @@ impl Function {
             Self::Dict => dict(arguments, meter),
             Self::RaiseException => {
                 let message = arguments.one("raise_exception", "message")?;
-                let words = print::text(&message, meter)?.plain();
+                let words = print::text(&message, meter)?.plain(meter)?;
                 Err(Fault::new(Cause::Refused(words)))
             }
             Self::StrftimeNow(date) => {
                 let format = string(arguments.one("strftime_now", "format")?, "strftime_now")?;
-                let shown = date.strftime(&format.plain()).map_err(Fault::unsupported)?;
+                let shown = date.strftime(&format.plain(meter)?).map_err(Fault::unsupported)?;
                 Value::own(&shown, meter)
             }
         }
@@ -111,7 +111,7 @@ impl<'t> Namespace<'t> {
     /// The value of an attribute, where it is there.
     pub(super) fn get(&self, name: &str, meter: &Meter) -> Outcome<Option<Value<'t>>> {
         let attributes = self.0.borrow();
-        meter.chars(attributes.len())?;
+        meter.chars(attributes.len() + name.len())?;
         let found = attributes.iter().find(|(known, _)| known.is(name));
         Ok(found.map(|(_, value)| value.clone()))
     }
@@ -120,7 +120,7 @@ impl<'t> Namespace<'t> {
     pub(super) fn set(&self, name: Text, value: Value<'t>, meter: &Meter) -> Outcome<()> {
         let value = value.storable()?;
         let mut attributes = self.0.borrow_mut();
-        meter.chars(attributes.len())?;
+        meter.chars(attributes.len() + name.len())?;
         if let Some((_, place)) = attributes.iter_mut().find(|(known, _)| *known == name) {
             *place = value;
             return Ok(());

@@ -1,10 +1,12 @@
 //! Methods of strings, maps and lists, by their Python names.
 
+use std::rc::Rc;
+
 use super::arguments::{Arguments, required, string, whole};
 use super::meter::{Fault, Meter, Outcome};
 use super::print::{Printer, text};
 use super::text::{Char, Ends, Text, find, lower, rfind, stripped, upper};
-use super::value::Value;
+use super::value::{Seq, Value};
 
 /// Calls a method.
 pub(super) fn call<'t>(
@@ -111,6 +113,7 @@ fn of_text<'t>(
             let values = arguments.one("join", "iterable")?.items(meter)?;
             let mut printer = Printer { out: Vec::new(), meter };
             for (at, item) in values.items.iter().enumerate() {
+                meter.step()?;
                 let Value::Text(item) = item else {
                     return Err(Fault::failed(format!("join wants strings, not {}", item.kind())));
                 };
@@ -124,9 +127,9 @@ fn of_text<'t>(
             cased(text, name, meter).map(Value::Text)
         }
         _ => {
+            meter.chars(text.len())?;
             let answer = is(text, name).ok_or_else(|| unknown("str", name))?;
             arguments.none(name)?;
-            meter.chars(text.len())?;
             Ok(Value::Bool(answer))
         }
     }
@@ -302,12 +305,12 @@ fn affix<'t>(
 ) -> Outcome<Value<'t>> {
     let what = if at_start { "startswith" } else { "endswith" };
     let affixes = match arguments.one(what, "affix")? {
-        Value::Tuple(seq) => seq.items.clone(),
-        one => vec![one],
+        Value::Tuple(seq) => seq,
+        one => Rc::new(Seq::new(vec![one], meter)?),
     };
-    for affix in affixes {
-        let affix = string(affix, what)?;
-        meter.chars(affix.len())?;
+    for affix in &affixes.items {
+        let affix = string(affix.clone(), what)?;
+        meter.chars(1 + affix.len())?;
         if if at_start { text.starts_with(&affix) } else { text.ends_with(&affix) } {
             return Ok(Value::Bool(true));
         }
@@ -384,6 +387,7 @@ fn search<'t>(
 pub(super) fn joined<'t>(items: &[Value<'t>], between: &Text, meter: &Meter) -> Outcome<Value<'t>> {
     let mut printer = Printer { out: Vec::new(), meter };
     for (at, item) in items.iter().enumerate() {
+        meter.step()?;
         printer.copy(if at == 0 { &[] } else { between })?;
         printer.copy(&text(item, meter)?)?;
     }

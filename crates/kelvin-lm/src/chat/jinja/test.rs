@@ -34,7 +34,9 @@ pub(super) fn holds<'t>(
         }
         "lower" | "upper" => {
             arguments.none(name)?;
-            return Ok(is_in_case(name, &print::text(value, meter)?));
+            let text = print::text(value, meter)?;
+            meter.chars(text.len())?;
+            return Ok(is_in_case(name, &text));
         }
         "sameas" => return same(value, &arguments.one(name, "other")?, meter),
         _ => (),

@@ -103,8 +103,8 @@ impl Text {
     }
 
     /// As Rust has it, without marks; for names, formats and messages.
-    pub(super) fn plain(&self) -> String {
-        plain(self)
+    pub(super) fn plain(&self, meter: &Meter) -> Outcome<String> {
+        plain(self, meter)
     }
 
     /// Whether this is exactly `text`.
@@ -122,8 +122,9 @@ impl Deref for Text {
 }
 
 /// Characters without their marks.
-pub(crate) fn plain(chars: &[Char]) -> String {
-    chars.iter().map(|c| c.char()).collect()
+pub(super) fn plain(chars: &[Char], meter: &Meter) -> Outcome<String> {
+    meter.chars(chars.len())?;
+    Ok(chars.iter().map(|c| c.char()).collect())
 }
 
 /// Where `part` begins in `text`, at `from` or later. Pays for what it reads.

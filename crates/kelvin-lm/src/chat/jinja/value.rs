@@ -173,7 +173,7 @@ impl<'t> Value<'t> {
     /// The value under a name, where it is a map that has it.
     pub(super) fn get_named(&self, name: &str, meter: &Meter) -> Outcome<Option<Self>> {
         let Self::Map(map) = self else { return Ok(None) };
-        meter.chars(map.pairs.len())?;
+        meter.chars(map.pairs.len() + name.len())?;
         let named = |(key, _): &&(Self, Self)| matches!(key, Self::Text(key) if key.is(name));
         Ok(map.pairs.iter().find(named).map(|(_, value)| value.clone()))
     }
@@ -251,7 +251,7 @@ impl<'t> Value<'t> {
             (Self::Text(_), other) => {
                 Err(Fault::failed(format!("'in' a string wants a string, not {}", other.kind())))
             }
-            (Self::Map(_), key) => Ok(self.get(key.hashable()?, meter)?.is_some()),
+            (Self::Map(_), key) => Ok(self.get(key.hashable(meter)?, meter)?.is_some()),
             (Self::None | Self::Bool(_) | Self::Int(_) | Self::Float(_), _) => {
                 Err(Fault::failed(format!("'in' wants something iterable, not {}", self.kind())))
             }
@@ -260,13 +260,14 @@ impl<'t> Value<'t> {
     }
 
     /// Refuses what has no hash in Python, so that it can be no key.
-    pub(super) fn hashable(&self) -> Outcome<&Self> {
+    pub(super) fn hashable(&self, meter: &Meter) -> Outcome<&Self> {
+        meter.chars(1)?;
         match self {
             Self::List(_) | Self::Map(_) | Self::Namespace(_) => {
                 Err(Fault::failed(format!("{} cannot be a key", self.kind())))
             }
             Self::Tuple(seq) => {
-                seq.items.iter().try_for_each(|item| item.hashable().map(|_| ()))?;
+                seq.items.iter().try_for_each(|item| item.hashable(meter).map(|_| ()))?;
                 Ok(self)
             }
             _ => Ok(self),
@@ -308,7 +309,7 @@ impl<'t> Map<'t> {
         let mut pairs: Vec<(Value<'t>, Value<'t>)> = Vec::new();
         for (key, value) in all {
             meter.values(2)?;
-            key.hashable()?;
+            key.hashable(meter)?;
             let mut place = None;
             for (at, (known, _)) in pairs.iter().enumerate() {
                 if known.equals(&key, meter)? {

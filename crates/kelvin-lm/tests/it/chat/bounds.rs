@@ -86,6 +86,44 @@ fn what_grows_without_end_is_stopped() {
     }
 }
 
+/// What reads a long value pays for its length each time: ten thousand steps of a template cost a tenth
+/// of the budget, so that each of these ends only by what its operation costs.
+#[test]
+fn what_is_read_again_and_again_is_paid_for() {
+    let again = |value: &str, step: &str| {
+        format!(
+            "{{% set a = {value} %}}{{% set ns = namespace(b=1) %}}{{% for i in range(5000) %}}{{% if {step} %}}{{% endif %}}{{% endfor %}}"
+        )
+    };
+    let harmless = outcome(&again("'7' * 50000", "i"), &[]).0;
+    assert!(harmless.is_ok(), "{harmless:?}");
+    for (value, step) in [
+        ("'7' * 50000", "a | int"),
+        ("'x' * 50000", "a | int"),
+        ("'7' * 50000", "a | float"),
+        ("'a' * 50000", "a is lower"),
+        ("'a' * 50000", "a is upper"),
+        ("'a' * 50000", "a.isdigit()"),
+        ("'a' * 50000", "ns[a]"),
+        ("'0.' * 9999 ~ '0'", "[] | sort(attribute=a)"),
+        ("'0.' * 9999 ~ '0'", "[] | sum(attribute=a)"),
+        ("'0.' * 9999 ~ '0'", "[] | join(attribute=a)"),
+        ("'0.' * 9999 ~ '0'", "{} | dictsort(by=a) or [] | unique(attribute=a)"),
+        ("[''] * 9999", "a | join"),
+        ("[''] * 9999", "''.join(a)"),
+        ("('x',) * 9999", "''.startswith(a)"),
+        ("('x',) * 9999", "{a: 1}"),
+        ("('x',) * 9999", "a in {}"),
+    ] {
+        refused(&again(value, step), TOO_MUCH);
+    }
+    let long = "a".repeat(50_000);
+    refused(&again(&format!("{{'{long}': 1}}"), &format!("a.{long}")), TOO_MUCH);
+    let doubled = "{% set ns = namespace(x=(1,)) %}{% for i in range(50) %}{% set ns.x = (ns.x, ns.x) %}{% endfor %}";
+    refused(&format!("{doubled}{{{{ ns.x in {{}} }}}}"), TOO_MUCH);
+    refused(&format!("{doubled}{{{{ {{ns.x: 1}} }}}}"), TOO_MUCH);
+}
+
 #[test]
 fn what_goes_ever_deeper_is_stopped() {
     let nested = |step: &str| {

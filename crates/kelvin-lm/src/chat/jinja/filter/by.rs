@@ -37,10 +37,12 @@ impl<'t, 'm> By<'t, 'm> {
         let path = match attribute {
             None | Some(Value::None) => Vec::new(),
             Some(Value::Text(path)) => {
-                let part = |part: &[Char]| match plain(part).parse() {
+                let part = |part: &[Char]| match plain(part, meter)?.parse() {
                     Ok(place) => Ok(Value::Int(place)),
                     Err(_) => Text::of(part, meter).map(Value::Text),
                 };
+                let n_parts = 1 + path.iter().filter(|c| **c == '.').count();
+                meter.values(n_parts)?;
                 path.split(|c| *c == '.').map(part).collect::<Outcome<_>>()?
             }
             Some(place) => vec![place],
@@ -82,7 +84,7 @@ impl<'t, 'm> By<'t, 'm> {
         let (mut seen, mut kept): (Vec<Value<'t>>, Vec<Value<'t>>) = (Vec::new(), Vec::new());
         for item in items {
             let key = self.key(item)?;
-            key.hashable()?;
+            key.hashable(self.meter)?;
             if !key.is_among(&seen, self.meter)? {
                 self.meter.values(2)?;
                 seen.push(key);

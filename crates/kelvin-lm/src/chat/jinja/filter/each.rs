@@ -35,7 +35,7 @@ fn select<'t>(
     };
     let by = By::new(Case::Counts, attribute, meter)?;
     let test = arguments.take_first().map(|test| string(test, name)).transpose()?;
-    let test = test.map(|test| test.plain());
+    let test = test.map(|test| test.plain(meter)).transpose()?;
     let mut kept = Vec::new();
     for item in items {
         meter.step()?;
@@ -55,7 +55,7 @@ fn select<'t>(
 fn map<'t>(items: &[Value<'t>], mut arguments: Arguments<'t>, meter: &Meter) -> Outcome<Value<'t>> {
     let mut mapped = Vec::new();
     if let Some(name) = arguments.take_first() {
-        let name = string(name, "map")?.plain();
+        let name = string(name, "map")?.plain(meter)?;
         for item in items {
             meter.enter()?;
             let value = super::apply(&name, item.clone(), arguments.clone(), meter);

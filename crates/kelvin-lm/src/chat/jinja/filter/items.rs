@@ -79,6 +79,7 @@ fn join<'t>(items: &[Value<'t>], arguments: Arguments<'t>, meter: &Meter) -> Out
     let [between, attribute] = arguments.bind("join", ["d", "attribute"])?;
     let between = text(&between.unwrap_or(Value::Undefined("d")), meter)?;
     let by = By::new(Case::Counts, attribute, meter)?;
+    meter.values(items.len())?;
     let items: Vec<_> = items.iter().map(|item| by.key(item)).collect::<Outcome<_>>()?;
     joined(&items, &between, meter)
 }

@@ -33,8 +33,8 @@ pub(super) fn apply<'t>(
         "default" | "d" => default(value, arguments, meter),
         "safe" => arguments.none(name).map(|()| value), // nothing is escaped
         "abs" => number::abs(&value, arguments),
-        "int" => number::int(&value, arguments),
-        "float" => number::float(&value, arguments),
+        "int" => number::int(&value, arguments, meter),
+        "float" => number::float(&value, arguments, meter),
         "tojson" => to_json(&value, arguments, meter),
         "indent" => {
             let text = expect_string(value, name)?;

@@ -1,7 +1,7 @@
 //! Filters that make numbers.
 
 use super::super::arguments::Arguments;
-use super::super::meter::{Fault, Outcome};
+use super::super::meter::{Fault, Meter, Outcome};
 use super::super::value::{Number, Value};
 
 pub(super) fn abs<'t>(value: &Value<'t>, arguments: Arguments<'t>) -> Outcome<Value<'t>> {
@@ -15,14 +15,18 @@ pub(super) fn abs<'t>(value: &Value<'t>, arguments: Arguments<'t>) -> Outcome<Va
 }
 
 /// The whole part of what is, or reads as, a number; the default of anything else.
-pub(super) fn int<'t>(value: &Value<'t>, arguments: Arguments<'t>) -> Outcome<Value<'t>> {
+pub(super) fn int<'t>(
+    value: &Value<'t>,
+    arguments: Arguments<'t>,
+    meter: &Meter,
+) -> Outcome<Value<'t>> {
     let [default] = arguments.bind("int", ["default"])?;
     if let Value::Text(text) = value
-        && let Ok(n) = text.plain().trim().parse()
+        && let Ok(n) = text.plain(meter)?.trim().parse()
     {
         return Ok(Value::Int(n));
     }
-    match number(value)? {
+    match number(value, meter)? {
         Some(Number::Int(n)) => Ok(Value::Int(n)),
         Some(Number::Float(x)) if x.is_finite() => truncated(x),
         _ => Ok(default.unwrap_or(Value::Int(0))),
@@ -30,16 +34,20 @@ pub(super) fn int<'t>(value: &Value<'t>, arguments: Arguments<'t>) -> Outcome<Va
 }
 
 /// What is, or reads as, a number; the default of anything else.
-pub(super) fn float<'t>(value: &Value<'t>, arguments: Arguments<'t>) -> Outcome<Value<'t>> {
+pub(super) fn float<'t>(
+    value: &Value<'t>,
+    arguments: Arguments<'t>,
+    meter: &Meter,
+) -> Outcome<Value<'t>> {
     let [default] = arguments.bind("float", ["default"])?;
-    let number = number(value)?.map(|number| Value::Float(number.float()));
+    let number = number(value, meter)?.map(|number| Value::Float(number.float()));
     Ok(number.or(default).unwrap_or(Value::Float(0.0)))
 }
 
-fn number(value: &Value<'_>) -> Outcome<Option<Number>> {
+fn number(value: &Value<'_>, meter: &Meter) -> Outcome<Option<Number>> {
     match value {
         Value::Undefined(name) => Err(Fault::failed(format!("{name:?} is undefined"))),
-        Value::Text(text) => Ok(text.plain().trim().parse().ok().map(Number::Float)),
+        Value::Text(text) => Ok(text.plain(meter)?.trim().parse().ok().map(Number::Float)),
         other => Ok(other.number()),
     }
 }
