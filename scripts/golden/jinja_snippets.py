@@ -160,6 +160,15 @@ STATEMENTS = [
     "{{ 'abc' | replace('', '-') }}", "{{ 'x' ~ (messages | map(attribute='content') | join('|')) }}",
     "{% for line in 'a\\n\\nb'.split('\\n') %}[{{ line }}]{% endfor %}", "{{ 'a\\nb\\n\\nc' | indent(2) }}", "{{ none | default('x') }}{{ none | default('x', true) }}{{ missing | default }}",
     "{{ 'İ'.lower() | length }}{{ 'ß'.upper() }}{{ 'ŉ'.upper() | length }}",
+    "{{ messages[0]|attr('role') is defined }}{{ messages[0]|attr('role') }}", "{{ messages|map('attr', 'role')|list|length }}",
+    "{% set ns = namespace(x=3) %}{{ ns|attr('x') }}{{ ns|attr('y') is defined }}", "{{ missing|attr('x') }}", "{{ none|attr('x') is defined }}",
+    "{{ '{} {}'.format(1, 'a') }}", "{{ '{0}{1}{0}'.format('a', none) }}", "{{ '{a}-{b}'.format(a=1.5, b=[1, 'x']) }}", "{{ '{{}}{}}}'.format(true) }}",
+    "{{ '{}'.format() }}", "{{ '{} {0}'.format(1) }}", "{{ '{0} {}'.format(1) }}", "{{ '{x}'.format(y=1) }}", "{{ '}'.format() }}", "{{ '{'.format() }}",
+    "{{ '{+0}'.format(1) }}", "{{ '{00}'.format(1) }}", "{{ '{}'.format(missing) }}", "{{ '<{}>'.format(messages[1].content) }}", "{{ '{:>4}'.format('a') }}",
+    "{{ '{0.a}'.format({}) }}", "{{ '{!r}'.format('a') }}", "{{ 'a'.format(1, b=2) }}", "{{ messages[1].content.format() }}", "{{ '{a}{}'.format(1, a=2) }}",
+    "{% for x in [1] %}{% macro m() %}{{ x }}{% endmacro %}{{ m() }}{% endfor %}", "{% with y = 2 %}{% macro m() %}{{ y }}{% endmacro %}{{ m() }}{% endwith %}",
+    "{% if true %}{% macro m() %}a{% endmacro %}{% endif %}{{ m() }}", "{{ {'a': 1}.copy() }}", "{{ joiner(', ')() }}x", "{{ cycler(1, 2).next() }}",
+    "{{ (-9223372036854775807 - 1)|abs }}",
 ]
 
 

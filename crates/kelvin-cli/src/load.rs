@@ -102,7 +102,15 @@ pub(crate) fn with_policy(
     }
     let mut loaded = loaded.with_ends(&defaults)?;
     loaded.defaults = defaults;
+    if let Some(name) = text(matches, "chat-template").filter(|name| names_template(name)) {
+        loaded.template = ChatTemplate::open(&checkpoint, Some(name));
+    }
     Ok((loaded, policy))
+}
+
+/// Whether `--chat-template` names one of the model's own: where no file is called so.
+pub(crate) fn names_template(name: &str) -> bool {
+    !Path::new(name).exists()
 }
 
 /// The model and its tokenizer, from their files.

@@ -45,6 +45,7 @@ fn main() -> ExitCode {
         color: anstream::AutoStream::choice(&io::stdout()),
         err: &mut err,
         err_terminal: io::stderr().is_terminal(),
+        dumb: is_dumb(),
         width: columns(),
         quiet: false,
         models: models_folder(),
@@ -88,6 +89,12 @@ fn choose_color(matches: &Result<ArgMatches, clap::Error>) {
         Some("never") => anstream::ColorChoice::Never.write_global(),
         _ => (),
     }
+}
+
+/// Whether the terminal says of itself that it can do nothing but print.
+#[expect(clippy::disallowed_methods, reason = "configuration enters here")]
+fn is_dumb() -> bool {
+    std::env::var("TERM").is_ok_and(|term| ["dumb", "cons25", "emacs"].contains(&term.as_str()))
 }
 
 /// Columns of the terminal, or of the environment's wish; 80 where nobody knows.

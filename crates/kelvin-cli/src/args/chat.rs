@@ -21,10 +21,9 @@ pub(crate) fn args() -> [Arg; 3] {
             .long("system")
             .value_name("TEXT")
             .help("A system message, before the first of the user"),
-        Arg::new("chat-template")
-            .long("chat-template")
-            .value_name("FILE")
-            .help("A chat template (Jinja) instead of the model's own"),
+        Arg::new("chat-template").long("chat-template").value_name("FILE").help(
+            "A chat template (Jinja) instead of the model's own, or the name of one of its own",
+        ),
         Arg::new("date").long("date").value_name("DAY").value_parser(day).help(
             "The date for templates that ask: 2024-07-26, or today [default: the template's own]",
         ),

@@ -126,7 +126,7 @@ impl Job {
         policy: &Policy,
     ) -> Result<Self> {
         let history = policy::history(matches);
-        let asked = matches.get_one::<u32>("max-new-tokens").map(|&n| n as usize);
+        let asked = asked(matches);
         let context = context::read(matches, loaded)?;
         for prompt in &prompts {
             context::check(prompt.ids.len() + history.len(), asked, context)
@@ -271,6 +271,19 @@ impl Job {
     }
 }
 
+/// What the model says of lengths and stop strings, where nobody typed any.
+pub(super) fn of_model(matches: &ArgMatches, policy: &Policy) -> Vec<Setting> {
+    let mut settings = Vec::new();
+    length(asked(matches), policy, &mut settings);
+    stops(matches, policy, &mut settings);
+    settings
+}
+
+/// The length that was typed.
+fn asked(matches: &ArgMatches) -> Option<usize> {
+    matches.get_one::<u32>("max-new-tokens").map(|&n| n as usize)
+}
+
 /// The length that was typed, else the model's, else the built-in one.
 fn length(asked: Option<usize>, policy: &Policy, settings: &mut Vec<Setting>) -> Length {
     match (asked, policy.length) {
@@ -334,6 +347,12 @@ impl Prompt {
         let (seed, json) = (randomness.for_prompt(&ids), chat.json(messages, &prompt));
         let text = messages.last().map_or(String::new(), |message| message.content.clone());
         Ok(Self { text, ids, seed, chat: Some(json) })
+    }
+
+    /// What the template wrote, for a conversation; else the text.
+    pub(super) fn rendered(&self) -> &str {
+        let written = self.chat.as_ref().and_then(|chat| chat["prompt"].as_str());
+        written.unwrap_or(&self.text)
     }
 
     /// How many tokens it has.

@@ -8,7 +8,7 @@ use kelvin_lm::tokenizer::Tokenizer;
 
 use super::{Listener, Opening};
 use crate::console::Console;
-use crate::term::number::percent;
+use crate::term::number::{counted, percent};
 use crate::term::text::{cut, harmless, padding};
 use crate::term::theme;
 use crate::vocab;
@@ -35,6 +35,8 @@ pub(crate) struct InOrder<'a, 'c> {
     current: usize,
     /// Whether the last character written ended its line.
     at_line_start: bool,
+    /// Whether a line of progress stands where the text will begin.
+    is_reading: bool,
 }
 
 /// A sequence and what of it is not written yet.
@@ -61,7 +63,15 @@ impl<'a, 'c> InOrder<'a, 'c> {
             Waiting { label: opening.label.clone(), pending: echo, is_over: false }
         };
         let sequences = openings.iter().map(waiting).collect();
-        let mut it = Self { console, tokenizer, view, sequences, current: 0, at_line_start: true };
+        let mut it = Self {
+            console,
+            tokenizer,
+            view,
+            sequences,
+            current: 0,
+            at_line_start: true,
+            is_reading: false,
+        };
         it.begin()?;
         Ok(it)
     }
@@ -81,6 +91,7 @@ impl<'a, 'c> InOrder<'a, 'c> {
         if text.is_empty() {
             return Ok(());
         }
+        self.end_reading()?;
         self.at_line_start = text.ends_with('\n');
         let text = if self.console.terminal { harmless(text) } else { text.into() };
         self.console.text.write_all(text.as_bytes())?;
@@ -97,8 +108,17 @@ impl<'a, 'c> InOrder<'a, 'c> {
         Ok(())
     }
 
+    /// Takes the line of progress away.
+    fn end_reading(&mut self) -> Result<()> {
+        if std::mem::take(&mut self.is_reading) {
+            self.console.progress("")?;
+        }
+        Ok(())
+    }
+
     /// Notes an end; writes the sequences whose turn comes by it.
     fn end(&mut self, sequence: usize) -> Result<()> {
+        self.end_reading()?;
         self.sequences[sequence].is_over = true;
         while self.sequences.get(self.current).is_some_and(|it| it.is_over) {
             if !self.at_line_start {
@@ -127,6 +147,15 @@ impl<'a, 'c> InOrder<'a, 'c> {
 }
 
 impl Listener for InOrder<'_, '_> {
+    fn reading(&mut self, left: usize) -> Result<()> {
+        if self.at_line_start {
+            self.is_reading = true;
+            let left = counted(left, "token");
+            self.console.progress(&format!("reading the prompt… {left} to go"))?;
+        }
+        Ok(())
+    }
+
     fn token(&mut self, sequence: usize, step: &TraceStep) -> Result<()> {
         match self.view {
             View::Text => Ok(()),

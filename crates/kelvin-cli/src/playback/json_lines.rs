@@ -78,6 +78,10 @@ fn merge(object: &mut Value, more: Value) {
 }
 
 impl Listener for JsonLines<'_, '_> {
+    fn reading(&mut self, _: usize) -> Result<()> {
+        Ok(())
+    }
+
     fn token(&mut self, sequence: usize, step: &TraceStep) -> Result<()> {
         let name = |token| vocab::json(self.tokenizer, token);
         let shown = &step.support_head[..self.show.min(step.support_head.len())];

@@ -21,7 +21,14 @@ static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 /// Whether something runs that Ctrl-C can end gently.
 static RUNNING: AtomicBool = AtomicBool::new(true);
 
-/// Lets the first Ctrl-C end the run with what there is, and the second end it at once.
+/// Whether only gentle ends will do: in a conversation, which a hard one would lose.
+static CONVERSING: AtomicBool = AtomicBool::new(false);
+
+/// Tokens of a prompt that are read before somebody may have pressed Ctrl-C again.
+const PIECE: usize = 256;
+
+/// Lets the first Ctrl-C end the run with what there is, and the second end it at once, unless it is
+/// one of several.
 ///
 /// # Errors
 ///
@@ -29,15 +36,24 @@ static RUNNING: AtomicBool = AtomicBool::new(true);
 #[expect(clippy::exit, reason = "the second Ctrl-C means now")]
 pub(crate) fn listen_for_interrupts() -> Result<()> {
     ctrlc::set_handler(|| {
-        if INTERRUPTED.swap(true, Ordering::SeqCst) || !RUNNING.load(Ordering::SeqCst) {
+        let again = INTERRUPTED.swap(true, Ordering::SeqCst);
+        let [running, conversing] = [&RUNNING, &CONVERSING].map(|it| it.load(Ordering::SeqCst));
+        if ends_at_once(again, running, conversing) {
             std::process::exit(130);
         }
     })?;
     Ok(())
 }
 
+/// Whether a Ctrl-C ends the program: where nothing runs, or where it is not the first and nothing
+/// else would be lost.
+fn ends_at_once(again: bool, running: bool, conversing: bool) -> bool {
+    !running || again && !conversing
+}
+
 /// Begins or ends a run among several: between them Ctrl-C ends the program, and none is remembered.
 pub(crate) fn set_running(running: bool) {
+    CONVERSING.store(true, Ordering::SeqCst);
     RUNNING.store(running, Ordering::SeqCst);
     INTERRUPTED.store(false, Ordering::SeqCst);
 }
@@ -101,6 +117,13 @@ pub(crate) struct Opening {
 
 /// Who is told what happens; sequences have the numbers that the batch gave them.
 pub(crate) trait Listener {
+    /// A long prompt is being read, and `left` tokens of it are left.
+    ///
+    /// # Errors
+    ///
+    /// As [`Listener::token`].
+    fn reading(&mut self, left: usize) -> Result<()>;
+
     /// A token was drawn, and this is the account of it. Not called where none is kept.
     ///
     /// # Errors
@@ -190,6 +213,9 @@ pub(crate) fn play(batch: &mut Batch<'_, Watched>, listener: &mut impl Listener)
     while batch.is_live() {
         if is_interrupted() {
             batch.interrupt_all();
+        } else if let Some(left) = batch.read_ahead(PIECE)? {
+            listener.reading(left)?;
+            continue;
         }
         let events: Vec<Event> = batch.step()?.collect();
         let first = totals.n_tokens == 0;
@@ -232,6 +258,25 @@ fn tell(
         Event::Failed { sequence, error } => {
             totals.n_failed += 1;
             listener.failed(sequence, &error)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ends_at_once;
+
+    #[test]
+    fn a_second_interrupt_ends_a_run_but_no_conversation() {
+        for (again, running, conversing, ends) in [
+            (false, true, false, false),
+            (true, true, false, true),
+            (false, true, true, false),
+            (true, true, true, false),
+            (false, false, true, true),
+        ] {
+            let case = format!("again {again}, running {running}, conversing {conversing}");
+            assert_eq!(ends_at_once(again, running, conversing), ends, "{case}");
         }
     }
 }

@@ -1,8 +1,9 @@
 //! `kelvin chat`, `generate --chat` and `next --chat`, on a small random model with a template.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
@@ -187,21 +188,26 @@ fn the_system_message_and_the_raw_prompt_are_shown() {
     let folder = folder("chat-system");
     let run = chat(
         &folder,
-        "--system hi",
-        "/system\n/raw\n/system b b\n/raw\n/system off\n/system\n/raw",
+        "--system hi -q",
+        "/raw\nab\n/system\n/raw\n/system b b\n/raw\nab\n/raw\n/system off\n/clear\n/raw",
     );
-    assert_eq!((run.code, run.stdout.as_str()), (0, ""), "{}", run.stderr);
+    let said: Vec<&str> = run.stdout.lines().collect();
+    assert_eq!((run.code, said.len()), (2, 2), "{}", run.stderr);
+    let first = format!("<s>shi</s><s>uab</s><s>a{}", said[0]);
+    let second = format!("<s>sb b</s><s>uab</s><s>a{}</s><s>uab</s><s>a{}", said[0], said[1]);
+    let nothing = "error: /raw: nothing has been said yet";
+    let told: Vec<&str> = run.stderr.lines().collect();
+    assert_eq!(told, [nothing, &first, &first, &second, nothing]);
+}
+
+#[test]
+fn the_system_message_is_shown() {
+    let folder = folder("chat-system-shown");
+    let lines = "/system\n/system b b\n/system off\n/system";
+    let run = chat(&folder, "--system hi", lines);
     let told: Vec<&str> = run.stderr.lines().skip(2).collect();
-    let expected = [
-        "system: hi",
-        "<s>shi</s><s>a",
-        "system: b b",
-        "<s>sb b</s><s>a",
-        "system: no system message",
-        "system: no system message",
-        "<s>a",
-    ];
-    assert_eq!(told, expected);
+    let none = "system: no system message";
+    assert_eq!(told, ["system: hi", "system: b b", none, none]);
 }
 
 #[test]
@@ -235,13 +241,19 @@ fn a_full_context_says_both_numbers_and_the_conversation_goes_on() {
     let run = chat(&folder, "", &format!("ab\n{long}\ncd\n/history"));
     assert_eq!((run.code, run.stdout.lines().count()), (2, 2), "{}", run.stderr);
     let expected = "error: the conversation has 72 tokens and leaves no room in the context of 40\n\n\
-                    hint: /undo takes back the last exchange, /clear begins anew, or --context-shift goes on \
-                    beyond it\n";
+                    hint: /undo takes back the last exchange, /clear begins anew, or /set context-shift on \
+                    goes on beyond it\n";
     assert!(run.stderr.contains(expected), "{}", run.stderr);
     assert!(!run.stderr.contains("aaaa\n"), "what was not answered was not said: {}", run.stderr);
     assert!(run.stderr.contains(" · context 16 of 40\n"), "{}", run.stderr);
     let shifted = chat(&folder, "--context-shift", &format!("ab\n{long}\ncd"));
     assert_eq!(answers(&shifted).len(), 3);
+    let footers = shifted.stderr.lines().filter_map(|line| line.split_once(" · context "));
+    let in_view: Vec<&str> =
+        footers.filter_map(|(_, shown)| shown.strip_suffix(" of 40")).collect();
+    assert!(in_view.len() == 3 && in_view.iter().all(|n| n.parse::<u32>().is_ok_and(|n| n <= 40)));
+    let set = chat(&folder, "", &format!("ab\n/set context-shift on\n{long}\ncd"));
+    assert_eq!(answers(&set), answers(&shifted), "as if it had been a flag");
 }
 
 #[test]
@@ -254,7 +266,7 @@ fn a_template_may_refuse_and_the_conversation_is_as_it_was() {
     assert_eq!(run.code, 2, "{}", run.stderr);
     let refused = "error: the chat template refuses the conversation: not that word\n";
     assert!(run.stderr.contains(refused), "{}", run.stderr);
-    assert!(run.stderr.ends_with(&format!("ab{said}a\n")), "{}", run.stderr);
+    assert!(run.stderr.ends_with(&format!("\naba{said}\n")), "{}", run.stderr);
 }
 
 #[test]
@@ -274,6 +286,114 @@ fn a_model_without_a_template_says_what_helps() {
         run(kelvin(&folder, &format!("chat -m tiny {FLAGS} ab --chat-template")).arg(&own), "");
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert!(run.stderr.contains(&format!(" · chat template {own} · ")), "{}", run.stderr);
+}
+
+#[test]
+fn what_is_no_template_says_why() {
+    let folder = folder("chat-no-template");
+    let refused = |name: &str| {
+        let flags = format!("chat -m tiny ab -q --greedy --chat-template {name}");
+        let refused = run(&mut kelvin(&folder, &flags), "");
+        assert_eq!((refused.code, refused.stdout.as_str()), (3, ""), "{}", refused.stderr);
+        refused.stderr
+    };
+    let none = "error: rag: no such file, nor a chat template of tiny of that name\n";
+    assert_eq!(refused("rag"), none);
+    let large = folder.join("large.jinja").display().to_string();
+    fs::write(&large, "a".repeat(2_000_000)).expect("writable");
+    let expected = format!("error: {large}: more than 1048576 bytes are no chat template\n");
+    assert_eq!(refused(&large), expected);
+}
+
+#[test]
+fn a_template_that_makes_nothing_is_named() {
+    let tiny = Tiny { template: Some("{# nothing #}"), add_bos: false, ..Tiny::default() };
+    let refused = run(&mut kelvin(&tiny.write("chat-empty"), "chat -m tiny ab -q --greedy"), "");
+    let expected = "error: the chat template made an empty prompt\n\n\
+                    hint: --chat-template FILE gives another\n";
+    assert_eq!((refused.code, refused.stderr.as_str()), (3, expected));
+}
+
+#[test]
+fn more_than_any_conversation_has_is_refused_and_a_bad_line_is_one_line() {
+    let folder = folder("chat-long");
+    let long = "a".repeat((4 << 20) + 1);
+    let told = "has more than 4194304 bytes, the most of a conversation\n";
+    let once = run(&mut kelvin(&folder, "chat -m tiny -q --greedy -"), &long);
+    assert_eq!((once.code, once.stderr), (2, format!("error: stdin {told}")));
+    let lines = chat(&folder, "-q", &format!("{long}\nab\n"));
+    assert_eq!((lines.code, lines.stdout.lines().count()), (2, 1));
+    assert_eq!(lines.stderr, format!("error: line 1: a line {told}"));
+}
+
+#[test]
+fn what_is_set_is_shown_and_confirmed() {
+    let folder = folder("chat-shown");
+    let lines = "/set stop c d\n/set show 2\n/set show x\n/set show off\n/set greedy no\n/settings";
+    let run = chat(&folder, "", lines);
+    for told in [
+        "max-new-tokens(9): flag, stop(\"c d\"): /set",
+        "show(2)",
+        "error: show: \"x\" is no value of it: invalid digit found in string\n\n\
+         hint: /set show default takes it away\n",
+        "error: greedy: \"no\" is neither on nor off\n\nhint: /set greedy on, /set greedy off\n",
+    ] {
+        assert!(run.stderr.contains(told), "{told}\n--- in\n{}", run.stderr);
+    }
+    let last = run.stderr.lines().next_back().expect("the settings");
+    assert!(last.contains("max-new-tokens(9)") && last.contains("stop(\"c d\"): /set"), "{last}");
+    assert!(!last.contains("show(") && !last.contains("greedy"), "{last}");
+}
+
+#[test]
+fn retry_says_that_greedy_has_one_answer() {
+    let folder = folder("chat-greedy");
+    let hint = "hint: greedy has one answer; ";
+    let run = chat(&folder, "--greedy", "ab\n/retry\n/set greedy off\n/retry");
+    let said = answers(&run);
+    assert!(said[0] == said[1] && said[1] != said[2], "{said:?}");
+    assert_eq!(run.stderr.matches(hint).count(), 1, "{}", run.stderr);
+    assert!(run.stderr.contains(&format!("{hint}/set greedy off draws\n")), "{}", run.stderr);
+}
+
+/// Ctrl-C is heard between the pieces of a prompt: not one token is drawn.
+#[test]
+fn ctrl_c_ends_the_reading_of_a_prompt() {
+    let tiny = Tiny { template: Some(TEMPLATE), context: 100_000, ..Tiny::default() };
+    let mut child =
+        kelvin(&tiny.write("chat-interrupt"), &format!("chat -m tiny {FLAGS} --json -"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it starts");
+    let mut input = child.stdin.take().expect("stdin is piped");
+    input.write_all(&[b'a'; 30_000]).expect("it reads");
+    drop(input);
+    let mut out = BufReader::new(child.stdout.take().expect("stdout is piped"));
+    let mut said = String::new();
+    assert!(out.read_line(&mut said).expect("the header") > 0);
+    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(sent.expect("kill is there").success());
+    out.read_to_string(&mut said).expect("UTF-8");
+    assert_eq!(child.wait().expect("it ends").code(), Some(130));
+    let last: Value = serde_json::from_str(said.lines().last().expect("lines")).expect("JSON");
+    assert_eq!((&last["type"], &last["finish_reason"]), (&json!("done"), &json!("interrupted")));
+    assert_eq!(last["token_ids"], json!([]));
+}
+
+/// However a prompt is cut into pieces, its answer is the same.
+#[test]
+fn a_long_prompt_is_read_in_pieces() {
+    let folder =
+        Tiny { template: Some(TEMPLATE), context: 2000, ..Tiny::default() }.write("chat-pieces");
+    let long = "ab".repeat(450);
+    let piecewise = chat(&folder, "--json", &format!("{long}\nab"));
+    let (at_once, shared) = (objects(&piecewise, "done"), long.split_at(200).0);
+    let begun = chat(&folder, "--json", &format!("{shared}\n/undo\n{long}\nab"));
+    let begun = objects(&begun, "done");
+    assert_eq!(begun[1]["token_ids"], at_once[0]["token_ids"]);
+    assert_eq!(begun[2]["token_ids"], at_once[1]["token_ids"]);
 }
 
 #[test]

@@ -184,7 +184,8 @@ impl FromStr for Date {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let parts = text.splitn(3, '-').map(|part| part.parse::<u16>().ok());
+        let digits = |part: &&str| part.bytes().all(|byte| byte.is_ascii_digit());
+        let parts = text.splitn(3, '-').map(|part| Some(part).filter(digits)?.parse::<u16>().ok());
         let parts: Option<Vec<u16>> = parts.collect();
         let small = |part: u16| u8::try_from(part).unwrap_or(u8::MAX);
         match parts.as_deref() {
@@ -217,8 +218,17 @@ mod tests {
             assert_eq!(date.parse::<Date>().expect("a date"), from_days);
         }
         assert!(Date::from_unix_days(u32::MAX).is_err());
-        let no_days =
-            ["2023-02-29", "2024-13-01", "2024-00-10", "2024-1-1", "0000-01-01", "x", "24-01-001"];
+        let no_days = [
+            "2024-+1-+1",
+            "+202-01-01",
+            "2023-02-29",
+            "2024-13-01",
+            "2024-00-10",
+            "2024-1-1",
+            "0000-01-01",
+            "x",
+            "24-01-001",
+        ];
         for no_day in no_days {
             assert!(no_day.parse::<Date>().is_err(), "{no_day}");
         }

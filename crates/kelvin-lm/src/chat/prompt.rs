@@ -55,8 +55,12 @@ impl Prompt {
             SpecialTokens::Parse => &[],
         };
         let mut ids = tokenizer.encode_quoting(&self.text, quoted)?;
+        let is_written = |bos: &TokenId| match messages {
+            SpecialTokens::Text => ids.contains(bos), // by the template: no message can make one
+            SpecialTokens::Parse => ids.first() == Some(bos),
+        };
         let bos = tokenizer.bos().filter(|_| tokenizer.add_bos());
-        if let Some(bos) = bos.filter(|bos| ids.first() != Some(bos)) {
+        if let Some(bos) = bos.filter(|bos| !is_written(bos)) {
             ids.insert(0, bos);
         }
         Ok(ids)

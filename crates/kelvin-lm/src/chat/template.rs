@@ -14,6 +14,8 @@ use crate::{Checkpoint, Error, ErrorKind, Result};
 
 /// The metadata key of GGUF's template; further ones have `.{name}` behind it.
 const GGUF_KEY: &str = "tokenizer.chat_template";
+/// Of several named templates the one that is meant where none is named.
+const DEFAULT: &str = "default";
 
 /// A program that writes conversations the way a model was trained on them.
 ///
@@ -94,13 +96,19 @@ impl ChatTemplate {
     ///
     /// # Errors
     ///
-    /// Those of [`new`](Self::new), with the byte offset; [`ErrorKind::Format`] where it is no text.
+    /// Those of [`new`](Self::new), with the byte offset; [`ErrorKind::Format`] where it is no text;
+    /// [`ErrorKind::Template`] where there are only named ones and no name is given.
     pub fn from_gguf(gguf: &Gguf, name: Option<&str>) -> Result<Option<Self>> {
         let key = match name {
             Some(name) => format!("{GGUF_KEY}.{name}"),
             None => GGUF_KEY.to_owned(),
         };
-        let Some(source) = gguf.metadata().str(&key)? else { return Ok(None) };
+        let Some(source) = gguf.metadata().str(&key)? else {
+            let names = gguf.metadata().iter().filter_map(|(key, _)| {
+                key.strip_prefix(GGUF_KEY).and_then(|rest| rest.strip_prefix('.'))
+            });
+            return if name.is_none() { nameless(names) } else { Ok(None) };
+        };
         let placed = |error: Error| match gguf.metadata().offset(&key) {
             Some(offset) => error.at(offset),
             None => error,
@@ -130,15 +138,22 @@ impl ChatTemplate {
     ///
     /// # Errors
     ///
-    /// Those of [`new`](Self::new); [`ErrorKind::Format`] where the bytes are not such JSON.
+    /// Those of [`new`](Self::new); [`ErrorKind::Format`] where the bytes are not such JSON;
+    /// [`ErrorKind::Template`] where there are only named ones, none is the default, and no name is given.
     pub fn from_tokenizer_config(json: &[u8], name: Option<&str>) -> Result<Option<Self>> {
         let config: TokenizerConfig =
             json::object(json, "tokenizer_config.json", Limits::TOKENIZER_CONFIG)?;
         let source = match (config.chat_template, name) {
             (Some(Templates::One(source)), None) => Some(source),
             (Some(Templates::Named(named)), name) => {
-                let wanted = name.unwrap_or("default");
-                named.into_iter().find(|it| it.name == wanted).map(|it| it.template)
+                let wanted = name.unwrap_or(DEFAULT);
+                match named.iter().find(|it| it.name == wanted) {
+                    Some(it) => Some(it.template.clone()),
+                    None if name.is_none() => {
+                        return nameless(named.iter().map(|it| it.name.as_str()));
+                    }
+                    None => None,
+                }
             }
             _ => None,
         };
@@ -194,6 +209,18 @@ impl ChatTemplate {
     }
 }
 
+/// That there is no template, or only named ones, of which somebody has to pick.
+fn nameless<'a>(names: impl Iterator<Item = &'a str>) -> Result<Option<ChatTemplate>> {
+    let names: Vec<&str> = names.collect();
+    if names.is_empty() {
+        return Ok(None);
+    }
+    let names = names.join(", ");
+    let detail =
+        format!("the model has chat templates called {}, and no default", Sentence(&names));
+    Err(Error::new(ErrorKind::Template, detail).hint("--chat-template NAME picks one of them"))
+}
+
 /// The part of `tokenizer_config.json` that is read here.
 #[derive(serde::Deserialize)]
 struct TokenizerConfig {
@@ -241,6 +268,11 @@ struct Named {
     template: String,
 }
 
+/// The way out of a template that asks for the date.
+const DATE: &str = "--date today gives it the date";
+/// The way out of a template that fails.
+const ANOTHER: &str = "--chat-template FILE stands in for the model's";
+
 /// What went wrong in a template, for the world outside.
 fn error(fault: &Fault) -> Error {
     let place = match fault.line() {
@@ -253,13 +285,18 @@ fn error(fault: &Fault) -> Error {
             let detail = format!("the chat template refuses the conversation: {words}");
             Error::new(ErrorKind::Conversation, detail)
         }
+        Cause::TooLong(what) => Error::new(ErrorKind::Conversation, what.as_str()),
+        Cause::NoDate => {
+            let detail = format!("{place}: \"strftime_now\" asks for the date, and none was given");
+            Error::new(ErrorKind::Template, detail).hint(DATE)
+        }
         Cause::Unsupported(what) => {
             let detail = format!("{place}: {} is not supported", Sentence(what));
-            Error::new(ErrorKind::Template, detail)
-                .hint("a template of your own can stand in for the model's")
+            Error::new(ErrorKind::Template, detail).hint(ANOTHER)
         }
         Cause::Failed(what) | Cause::Exhausted(what) => {
-            Error::new(ErrorKind::Template, format!("{place}: {}", Sentence(what)))
+            let detail = format!("{place}: {}", Sentence(what));
+            Error::new(ErrorKind::Template, detail).hint(ANOTHER)
         }
     }
 }

@@ -231,6 +231,27 @@ impl<'m, C: Chooser> Batch<'m, C> {
         Ok(self.events.drain(..))
     }
 
+    /// Computes `n_tokens` tokens (at least one) of a waiting prompt that has more than that left;
+    /// how many are left of it then, none where no prompt is so long.
+    ///
+    /// [`step`](Self::step) computes whatever is left. Prompts read in pieces before it leave their
+    /// reader time to [`interrupt`](Self::interrupt); what follows has the same bits.
+    ///
+    /// # Errors
+    /// As [`step`](Self::step).
+    pub fn read_ahead(&mut self, n_tokens: usize) -> Result<Option<usize>> {
+        let n_tokens = n_tokens.max(1);
+        let Self { model, scratch, prompts, sequences, .. } = self;
+        for Prompt { view, sequences: readers } in prompts {
+            let left = view.behind().saturating_sub(n_tokens);
+            if left > 0 && sequences[readers.clone()].iter().any(Sequence::waits) {
+                model.forward(&mut [view.row(left, Wanted::Nothing)], scratch)?;
+                return Ok(Some(left));
+            }
+        }
+        Ok(None)
+    }
+
     fn advance(&mut self, scratch: &mut Scratch) -> Result<()> {
         let sequences = &self.sequences;
         self.prompts

@@ -353,6 +353,43 @@ fn a_kept_session_saves_work_and_changes_nothing() {
     }
 }
 
+/// A prompt read in pieces before the step, of whatever size, in whatever context.
+#[test]
+fn reading_ahead_changes_the_work_of_a_step_and_nothing_else() {
+    let (model, tokenizer) = (model(), tokenizer());
+    let prompt: Vec<u32> = (0..40).map(|at| 2 + at * 7 % 80).collect();
+    let contexts = [Context::fixed(64), Context::shifting(24, 3).expect("in range")];
+    for context in contexts {
+        let begun = || {
+            let mut batch = Batch::new(&model, &tokenizer).with_context(context).expect("smaller");
+            for prompt in [&prompt[..], &prompt[5..9]] {
+                let choosers = (0..2).map(|choice| sampler(prompt, choice)).collect();
+                batch.join(request(prompt, choosers, 9)).expect("it fits");
+            }
+            batch
+        };
+        let expected = run(&mut begun());
+        let in_view: usize = context.in_view(prompt.len()).iter().map(ExactSizeIterator::len).sum();
+        for n_tokens in [0, 1, 7, 39, 40] {
+            let (mut batch, mut lefts) = (begun(), Vec::new());
+            while let Some(left) = batch.read_ahead(n_tokens).expect("it runs") {
+                lefts.push(left);
+            }
+            assert!(lefts.is_sorted_by(|a, b| a > b || *b <= 4), "{lefts:?}");
+            assert_eq!(lefts.is_empty(), n_tokens >= in_view, "{lefts:?}");
+            assert_eq!(run(&mut batch), expected, "{n_tokens} tokens at a time");
+        }
+        let mut batch = begun();
+        assert!(batch.read_ahead(7).expect("it runs").is_some());
+        batch.interrupt_all();
+        assert_eq!(batch.read_ahead(7).expect("it runs"), None, "nobody waits for the rest");
+        let ended = run(&mut batch);
+        assert!(
+            ended.values().all(|it| it.ids.is_empty() && it.end == Some(Ok(Finish::Interrupted)))
+        );
+    }
+}
+
 #[test]
 fn sessions_of_another_model_or_context_are_no_use_and_do_no_harm() {
     let (model, other, tokenizer) = (model(), model(), tokenizer());

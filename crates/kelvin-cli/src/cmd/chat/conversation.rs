@@ -3,7 +3,6 @@
 use anyhow::Result;
 use kelvin_lm::Session;
 use kelvin_lm::chat::{Message, Role};
-use kelvin_lm::generate::Finish;
 
 use super::heard::Heard;
 use super::settings::Settings;
@@ -20,6 +19,9 @@ use crate::term::number::count;
 /// The way out of a full context, in a conversation.
 const ROOM: &str = "/undo takes back the last exchange, /clear begins anew";
 
+/// Another.
+const SHIFT: &str = "/set context-shift on goes on beyond it";
+
 /// A conversation with a model.
 pub(super) struct Conversation<'m> {
     loaded: &'m Loaded,
@@ -34,6 +36,8 @@ pub(super) struct Conversation<'m> {
     session: Session<'m>,
     /// Answers so far, those taken back included.
     turns: usize,
+    /// The last prompt that was answered, as the template wrote it, and the answer.
+    sent: Option<String>,
 }
 
 /// How an answer ended.
@@ -43,6 +47,8 @@ pub(super) enum Ended {
     Answered,
     /// By Ctrl-C; what there was is part of the conversation.
     Interrupted,
+    /// By Ctrl-C before its first token; the conversation is as it was.
+    Unbegun,
     /// By something wrong with the model; the conversation is as it was.
     Failed,
 }
@@ -57,7 +63,17 @@ impl<'m> Conversation<'m> {
     ) -> Self {
         let messages = chat.system.as_deref().map(Message::system).into_iter().collect();
         let session = Session::new(&loaded.model);
-        Self { loaded, chat, settings, randomness, messages, choice: 0, session, turns: 0 }
+        Self {
+            loaded,
+            chat,
+            settings,
+            randomness,
+            messages,
+            choice: 0,
+            session,
+            turns: 0,
+            sent: None,
+        }
     }
 
     /// Says something and has it answered; what cannot be answered is not said.
@@ -81,6 +97,9 @@ impl<'m> Conversation<'m> {
     pub(super) fn retry(&mut self, console: &mut Console<'_>) -> Result<Ended> {
         let before = (self.messages.clone(), self.choice);
         self.last_exchange("retry")?;
+        if let Some(way_out) = self.settings.way_out_of_greedy() {
+            console.hint(&format!("greedy has one answer; {way_out} draws"))?;
+        }
         self.messages.pop();
         self.choice += 1;
         self.answer_or(before, console)
@@ -130,6 +149,7 @@ impl<'m> Conversation<'m> {
     pub(super) fn clear(&mut self) {
         self.messages.retain(|message| message.role == Role::System);
         self.choice = 0;
+        self.sent = None;
     }
 
     /// Changes the system message, or takes it away.
@@ -155,13 +175,14 @@ impl<'m> Conversation<'m> {
         Ok(())
     }
 
-    /// The prompt of the conversation as it stands: what would be asked next.
+    /// The last prompt that was answered, as the template wrote it, and the answer.
     ///
     /// # Errors
     ///
-    /// Those of the template.
-    pub(super) fn raw(&self) -> Result<String> {
-        Ok(self.chat.render(&self.messages)?.text().to_owned())
+    /// Something typed: there is none.
+    pub(super) fn raw(&self) -> Result<&str, Failure> {
+        let nothing = || Failure::typed("/raw: nothing has been said yet");
+        self.sent.as_deref().ok_or_else(nothing)
     }
 
     /// What the header says of the template.
@@ -198,6 +219,7 @@ impl<'m> Conversation<'m> {
         if !context.is_shifting() && n_prompt >= context.limit() {
             return Err(full(n_prompt, context.limit()).into());
         }
+        let rendered = prompt.rendered().to_owned();
         let mut job = Job::from_matches(matches, vec![prompt], loaded, policy)?;
         job.first_choice = self.choice;
         let mut batch = job.batch_from(loaded, policy, &self.session)?;
@@ -215,9 +237,11 @@ impl<'m> Conversation<'m> {
         let (totals, text) = played?;
         self.session = batch.take_session(0).unwrap_or_else(|| Session::new(&loaded.model));
         self.turns += 1;
-        let in_context =
-            format!("context {} of {}", count(n_prompt + totals.n_tokens), count(context.limit()));
+        let in_view = context.in_view(n_prompt + totals.n_tokens);
+        let in_view = in_view.iter().map(ExactSizeIterator::len).sum();
+        let in_context = format!("context {} of {}", count(in_view), count(context.limit()));
         console.talk(&format!("{} · {in_context}", footer(&totals)))?;
+        self.sent = Some(rendered + &text);
         Ok(self.keep(text, &totals))
     }
 
@@ -225,9 +249,11 @@ impl<'m> Conversation<'m> {
         if totals.n_failed > 0 {
             return Ended::Failed;
         }
+        if totals.is_interrupted() && totals.n_tokens == 0 {
+            return Ended::Unbegun;
+        }
         self.messages.push(Message::assistant(text));
-        let interrupted = totals.finishes.iter().any(|(finish, _)| *finish == Finish::Interrupted);
-        if interrupted { Ended::Interrupted } else { Ended::Answered }
+        if totals.is_interrupted() { Ended::Interrupted } else { Ended::Answered }
     }
 }
 
@@ -245,5 +271,5 @@ fn full(n_prompt: usize, limit: usize) -> Failure {
         "the conversation has {n_prompt} tokens and leaves no room in the context of {limit}"
     ))
     .hint(ROOM)
-    .or(context::SHIFT)
+    .or(SHIFT)
 }

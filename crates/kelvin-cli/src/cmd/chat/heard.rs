@@ -20,6 +20,10 @@ impl<L> Heard<L> {
 }
 
 impl<L: Listener> Listener for Heard<L> {
+    fn reading(&mut self, left: usize) -> Result<()> {
+        self.told.reading(left)
+    }
+
     fn token(&mut self, sequence: usize, step: &TraceStep) -> Result<()> {
         self.told.token(sequence, step)
     }

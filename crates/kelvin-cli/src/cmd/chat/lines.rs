@@ -1,18 +1,21 @@
 //! Where the lines of a conversation come from: a terminal with an editor, or a pipe.
 
-use std::io::{self, BufRead};
+use std::io::{self, BufRead, Write as _};
 
 use anyhow::Result;
 use rustyline::config::{Behavior, Config};
 use rustyline::error::ReadlineError;
 use rustyline::history::MemHistory;
 
+use crate::chat::{MOST_TYPED, read_line, too_long};
 use crate::exit::Failure;
 
 /// What one waits for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Line {
     Text(String),
+    /// Nothing that can be understood; the lines behind it may be.
+    Bad(Failure),
     /// Ctrl-C, before the line was done.
     Interrupted,
     /// Ctrl-D, or the end of a pipe.
@@ -40,19 +43,23 @@ pub(super) trait Lines {
 }
 
 /// A terminal, with line editing and the lines of this run to go back to. Nothing is written to disk.
-pub(super) struct Terminal(rustyline::Editor<(), MemHistory>);
+pub(super) struct Terminal {
+    editor: rustyline::Editor<(), MemHistory>,
+    /// Whether nothing can be edited there, and the editor would write the prompt among the data.
+    dumb: bool,
+}
 
 impl Terminal {
     /// # Errors
     ///
     /// Those of the terminal.
-    pub(super) fn new() -> Result<Self> {
+    pub(super) fn new(dumb: bool) -> Result<Self> {
         let config = Config::builder()
             .behavior(Behavior::PreferTerm) // stdout may be a file: the prompt is no data
             .auto_add_history(true)
             .build();
         let history = MemHistory::with_config(&config);
-        Ok(Self(rustyline::Editor::with_history(config, history)?))
+        Ok(Self { editor: rustyline::Editor::with_history(config, history)?, dumb })
     }
 }
 
@@ -67,12 +74,19 @@ fn line(read: rustyline::Result<String>) -> Result<Line> {
 
 impl Lines for Terminal {
     fn next(&mut self, prompt: &str) -> Result<Line> {
-        line(self.0.readline(prompt))
+        if self.dumb {
+            let mut err = io::stderr();
+            write!(err, "{prompt}").and_then(|()| err.flush())?;
+            return line(self.editor.readline(""));
+        }
+        line(self.editor.readline(prompt))
     }
 
     fn edit(&mut self, prompt: &str, text: &str) -> Result<Line> {
-        let text = text.replace('\n', " "); // the editor has one line
-        line(self.0.readline_with_initial(prompt, (&text, "")))
+        if self.dumb {
+            return Err(uneditable().into());
+        }
+        line(self.editor.readline_with_initial(prompt, (text, "")))
     }
 
     fn is_terminal(&self) -> bool {
@@ -80,25 +94,45 @@ impl Lines for Terminal {
     }
 }
 
+fn uneditable() -> Failure {
+    Failure::typed("/edit: there is no terminal to edit on").hint("/edit TEXT gives the new text")
+}
+
 /// A pipe or a file: lines as they are, and nobody to edit them.
-pub(super) struct Piped<R>(pub(super) R);
+pub(super) struct Piped<R> {
+    reader: R,
+    /// Lines read so far.
+    n_lines: usize,
+}
+
+impl<R: BufRead> Piped<R> {
+    pub(super) fn new(reader: R) -> Self {
+        Self { reader, n_lines: 0 }
+    }
+}
 
 impl<R: BufRead> Lines for Piped<R> {
     fn next(&mut self, _: &str) -> Result<Line> {
-        let mut text = String::new();
-        let read = self.0.read_line(&mut text);
-        let n =
-            read.map_err(|error: io::Error| Failure::read("cannot read stdin").caused_by(error))?;
-        if n == 0 {
-            return Ok(Line::End);
-        }
+        let read = read_line(&mut self.reader);
+        let read = read.map_err(|error| Failure::read("cannot read stdin").caused_by(error))?;
+        self.n_lines += 1;
+        let place = format!("line {}", self.n_lines);
+        let text = match read.map(String::from_utf8) {
+            Ok(Ok(text)) if text.is_empty() => return Ok(Line::End),
+            Ok(Ok(text)) => text,
+            Ok(Err(error)) => {
+                let byte = error.utf8_error().valid_up_to();
+                let what = format!("{place} is not UTF-8, byte {byte}");
+                return Ok(Line::Bad(Failure::typed(what)));
+            }
+            Err(failure) => return Ok(Line::Bad(failure.inside(&place))),
+        };
         let text = text.strip_suffix('\n').unwrap_or(&text);
         Ok(Line::Text(text.strip_suffix('\r').unwrap_or(text).to_owned()))
     }
 
     fn edit(&mut self, _: &str, _: &str) -> Result<Line> {
-        let failure = Failure::typed("/edit: there is no terminal to edit on");
-        Err(failure.hint("/edit TEXT gives the new text").into())
+        Err(uneditable().into())
     }
 
     fn is_terminal(&self) -> bool {
@@ -121,6 +155,9 @@ pub(super) fn read(lines: &mut dyn Lines, prompt: &str, more: &str) -> Result<Li
                     whole.push_str(part);
                     whole.push('\n');
                     prompt = more;
+                    if whole.len() as u64 > MOST_TYPED {
+                        return Ok(Line::Bad(too_long("a line")));
+                    }
                 }
                 None => return Ok(Line::Text(whole + &text)),
             },
@@ -135,12 +172,34 @@ mod tests {
     use super::*;
 
     fn all(text: &str) -> Vec<String> {
-        let mut lines = Piped(text.as_bytes());
+        of_bytes(text.as_bytes())
+    }
+
+    /// The lines, and what is said of those that are none.
+    fn of_bytes(bytes: &[u8]) -> Vec<String> {
+        let mut lines = Piped::new(bytes);
         let mut all = Vec::new();
-        while let Line::Text(line) = read(&mut lines, "", "").expect("readable") {
-            all.push(line);
+        loop {
+            match read(&mut lines, "", "").expect("readable") {
+                Line::Text(line) => all.push(line),
+                Line::Bad(failure) => all.push(failure.to_string()),
+                Line::End | Line::Interrupted => return all,
+            }
         }
-        all
+    }
+
+    #[test]
+    fn a_bad_line_is_told_and_those_behind_it_are_read() {
+        assert_eq!(of_bytes(b"a\nb\xFFc\nd\n"), ["a", "line 2 is not UTF-8, byte 1", "d"]);
+        let long = [&vec![b'a'; 5 << 20][..], b"\nb\n", &vec![b'a'; 4 << 20], b"\nc"].concat();
+        let told = "has more than 4194304 bytes, the most of a conversation";
+        let expected =
+            [&format!("line 1: a line {told}"), "b", &format!("line 3: a line {told}"), "c"];
+        assert_eq!(of_bytes(&long), expected);
+        let going_on = [b"aaaaaaa\\\n".repeat(600_000), b"b\nc".to_vec()].concat();
+        let all = of_bytes(&going_on);
+        assert_eq!(all[0], format!("a line {told}"));
+        assert_eq!(all.last().map(String::as_str), Some("c"));
     }
 
     #[test]

@@ -18,7 +18,7 @@ use self::settings::{Settings, is_typed};
 use super::generate::{self, Kind};
 use crate::args::policy::text;
 use crate::args::randomness::Randomness;
-use crate::chat::Chat;
+use crate::chat::{Chat, read_message};
 use crate::console::Console;
 use crate::exit::{Code, Failure};
 use crate::settings::{UNTOUCHED, origins};
@@ -27,8 +27,7 @@ use crate::{load, playback};
 /// Runs the command.
 pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Code> {
     let message = match text(matches, "prompt") {
-        Some("-") => io::read_to_string(io::stdin())
-            .map_err(|error| Failure::read("cannot read stdin").caused_by(error))?,
+        Some("-") => read_message(io::stdin())?,
         Some(text) => text.to_owned(),
         None => return converse(matches, console),
     };
@@ -54,15 +53,15 @@ fn converse(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Code> {
         console.hint(UNTOUCHED)?;
     }
     console.talk(&conversation.facts().join(" · "))?;
-    let values = &conversation.settings.policy.settings;
-    console.talk(&origins(values, |setting| &setting.shown).join(" · "))?;
+    let values = conversation.settings.all();
+    console.talk(&origins(&values, |setting| &setting.shown).join(" · "))?;
     playback::listen_for_interrupts()?;
     playback::set_running(false);
     let mut lines: Box<dyn Lines> = if io::stdin().is_terminal() {
         console.talk("/help lists what else can be said; Ctrl-D leaves")?;
-        Box::new(Terminal::new()?)
+        Box::new(Terminal::new(console.dumb)?)
     } else {
-        Box::new(Piped(io::stdin().lock()))
+        Box::new(Piped::new(io::stdin().lock()))
     };
     talk::talk(&mut conversation, lines.as_mut(), console)
 }

@@ -43,6 +43,10 @@ pub(super) fn talk(
                 console.talk("Ctrl-D or /quit leaves")?;
                 continue;
             }
+            Line::Bad(failure) => {
+                code = exit::report(&failure.into(), console.err)?;
+                continue;
+            }
             Line::End => break,
         };
         let mut turn = Turn { conversation, lines, console, saved: &mut saved };
@@ -76,7 +80,7 @@ impl From<Ended> for Next {
     fn from(ended: Ended) -> Self {
         match ended {
             Ended::Answered => Self::Line,
-            Ended::Interrupted => Self::Interrupted,
+            Ended::Interrupted | Ended::Unbegun => Self::Interrupted,
             Ended::Failed => Self::Failed,
         }
     }
@@ -153,8 +157,8 @@ impl Turn<'_, '_, '_> {
     fn settings(&mut self) -> Result<()> {
         let facts = self.conversation.facts().join(" · ");
         writeln!(self.console.err, "{facts}")?;
-        let values = &self.conversation.settings.policy.settings;
-        let values = settings::origins(values, |setting| &setting.shown).join(" · ");
+        let values = self.conversation.settings.all();
+        let values = settings::origins(&values, |setting| &setting.shown).join(" · ");
         writeln!(self.console.err, "{values}")?;
         if let Some(system) = self.conversation.system() {
             writeln!(self.console.err, "system: {}", harmless(system))?;
@@ -164,9 +168,10 @@ impl Turn<'_, '_, '_> {
 
     fn set(&mut self, name: &str, value: &str) -> Result<()> {
         self.conversation.set(name, value)?;
-        let policy = &self.conversation.settings.policy;
-        self.console.warn_all(&policy.warnings)?;
-        let values = settings::origins(&policy.settings, |setting| &setting.shown);
+        let settings = &self.conversation.settings;
+        self.console.warn_all(&settings.policy.warnings)?;
+        let values = settings.all();
+        let values = settings::origins(&values, |setting| &setting.shown);
         let seed = format!("seed {}", self.conversation.randomness.shown());
         self.console.talk(&format!("{} · {seed}", values.join(" · ")))?;
         Ok(())

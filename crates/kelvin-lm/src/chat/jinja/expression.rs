@@ -8,7 +8,7 @@ use super::arguments::Arguments;
 use super::filter;
 use super::function::Function;
 use super::interpreter::Interpreter;
-use super::meter::{Fault, Meter, Outcome};
+use super::meter::{Cause, Fault, Meter, Outcome};
 use super::method;
 use super::operator::{binary, item, negative, slice};
 use super::test;
@@ -236,8 +236,9 @@ impl<'t> Interpreter<'t> {
         match callee {
             Value::Macro(declared) => self.call_macro(declared, arguments),
             Value::Function(function) => function.call(arguments, &self.meter),
-            Value::Undefined("strftime_now") => {
-                Err(Fault::failed("\"strftime_now\" asks for the date, and none was given"))
+            Value::Undefined("strftime_now") => Err(Fault::new(Cause::NoDate)),
+            Value::Undefined(name @ ("cycler" | "joiner" | "lipsum")) => {
+                Err(Fault::unsupported(format!("function {name:?}")))
             }
             Value::Undefined(name) => Err(Fault::failed(format!("{name:?} is undefined"))),
             other => Err(Fault::failed(format!("{} cannot be called", other.kind()))),

@@ -94,6 +94,10 @@ impl<'t> Interpreter<'t> {
                 self.write(|printer| printer.value(&value))?;
             }
             ast::Stmt::WithBlock(with) => return self.with(with),
+            // it would see the block's variables
+            ast::Stmt::Macro(it) if !self.scopes.is_outermost() => {
+                return Err(Fault::unsupported("a macro inside a block").at(it.span()));
+            }
             ast::Stmt::Macro(declared) => {
                 let value = Value::Macro(declared);
                 self.scopes.set(declared.name, value, &self.meter)?;

@@ -15,6 +15,12 @@ pub(in crate::chat) type Outcome<T> = Result<T, Fault>;
 pub(super) const BASE: u64 = 1 << 20;
 /// Units for each byte of the conversation: templates read and copy a message several times.
 pub(super) const PER_BYTE: u64 = 32;
+/// Units for each message: templates ask several things of each.
+pub(super) const PER_MESSAGE: u64 = 1 << 12;
+/// Bytes of a conversation: no template writes out more than [`OUTPUT`] characters of it.
+pub(super) const BYTES: usize = 4 * OUTPUT;
+/// Messages of a conversation: each is written with some forty characters around it.
+pub(super) const MESSAGES: usize = 1 << 15;
 /// Units of a node evaluated.
 const NODE: usize = 4;
 /// Units of a value stored in a list or a variable.
@@ -39,6 +45,10 @@ struct Inner {
 pub(in crate::chat) enum Cause {
     /// The template's own words: it called `raise_exception`.
     Refused(String),
+    /// The conversation is larger than any that is written out.
+    TooLong(String),
+    /// It asks for the date, and none was given.
+    NoDate,
     /// It does something that fails, such as calling what is undefined.
     Failed(String),
     /// It asks for something that is not implemented here.

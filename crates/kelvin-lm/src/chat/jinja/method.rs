@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::arguments::{Arguments, required, string, whole};
+use super::format::format;
 use super::meter::{Fault, Meter, Outcome};
 use super::print::{Printer, text};
 use super::text::{Char, Ends, Text, find, lower, rfind, stripped, upper};
@@ -30,7 +31,8 @@ fn unknown(kind: &str, name: &str) -> Fault {
 
 /// Whether a map has a method of this name, which goes before its keys.
 pub(super) fn is_of_map(name: &str) -> bool {
-    matches!(name, "get" | "items" | "keys" | "values")
+    const REST: [&str; 7] = ["clear", "copy", "fromkeys", "pop", "popitem", "setdefault", "update"];
+    matches!(name, "get" | "items" | "keys" | "values") || REST.contains(&name)
 }
 
 fn of_map<'t>(
@@ -45,9 +47,8 @@ fn of_map<'t>(
         let found = value.get(&required(key, "get", "key")?, meter)?;
         return Ok(found.or(default).unwrap_or(Value::None));
     }
-    arguments.none(name)?;
     let pairs = map.pairs.iter();
-    let items = match name {
+    let items: Vec<_> = match name {
         "keys" => pairs.map(|(key, _)| key.clone()).collect(),
         "values" => pairs.map(|(_, value)| value.clone()).collect(),
         "items" => {
@@ -58,6 +59,7 @@ fn of_map<'t>(
         }
         _ => return Err(unknown("dict", name)),
     };
+    arguments.none(name)?;
     Value::list(items, meter)
 }
 
@@ -109,6 +111,7 @@ fn of_text<'t>(
             replace(text, &old, &new, usize::try_from(count).ok(), meter).map(Value::Text)
         }
         "find" | "rfind" | "count" => search(text, name, arguments, meter),
+        "format" => format(text, arguments, meter).map(Value::Text),
         "join" => {
             let values = arguments.one("join", "iterable")?.items(meter)?;
             let mut printer = Printer { out: Vec::new(), meter };

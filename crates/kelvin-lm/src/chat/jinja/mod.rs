@@ -16,6 +16,7 @@
 mod arguments;
 mod expression;
 mod filter;
+mod format;
 mod function;
 mod interpreter;
 mod meter;
@@ -32,7 +33,7 @@ mod value;
 use std::rc::Rc;
 
 use interpreter::Interpreter;
-use meter::{BASE, Meter, PER_BYTE};
+use meter::{BASE, BYTES, MESSAGES, Meter, PER_BYTE, PER_MESSAGE};
 use scope::Scopes;
 use value::Map;
 
@@ -58,11 +59,22 @@ pub(super) struct Given<'a> {
 
 /// The text that a template makes.
 pub(super) fn render(source: &Source, given: Given<'_>) -> Outcome<Vec<Char>> {
-    let bytes: usize = given.messages.iter().map(|(_, content)| content.len()).sum();
-    let meter = Meter::new(BASE + PER_BYTE * bytes as u64);
+    let meter = Meter::new(budget(given.messages)?);
     let template = source.parse()?;
     let scopes = Scopes::new(variables(given, &meter)?);
     Interpreter::new(meter, scopes, given.date).render(&template)
+}
+
+/// What a template may cost for these messages.
+fn budget(messages: &[(&str, &str)]) -> Outcome<u64> {
+    let bytes: usize = messages.iter().map(|(_, content)| content.len()).sum();
+    for (n, most, what) in [(bytes, BYTES, "bytes"), (messages.len(), MESSAGES, "messages")] {
+        if n > most {
+            let what = format!("the conversation has {n} {what}, the most is {most}");
+            return Err(Fault::new(Cause::TooLong(what)));
+        }
+    }
+    Ok(BASE + PER_BYTE * bytes as u64 + PER_MESSAGE * messages.len() as u64)
 }
 
 /// The names that transformers gives to every template.

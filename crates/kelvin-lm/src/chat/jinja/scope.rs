@@ -43,6 +43,11 @@ impl<'t> Scopes<'t> {
         Ok(())
     }
 
+    /// Whether this is the template's own scope.
+    pub(super) fn is_outermost(&self) -> bool {
+        self.inner.len() == 1
+    }
+
     /// Opens a scope.
     pub(super) fn open(&mut self) {
         self.inner.push(Vec::new());

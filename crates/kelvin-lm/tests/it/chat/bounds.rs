@@ -124,6 +124,28 @@ fn what_is_read_again_and_again_is_paid_for() {
     refused(&format!("{doubled}{{{{ {{ns.x: 1}} }}}}"), TOO_MUCH);
 }
 
+/// What Python does and we do not is named as such, never taken for a mistake of the template.
+#[test]
+fn what_is_not_supported_says_so() {
+    for (source, what) in [
+        (
+            "{% if true %}{% for x in [1] %}{% macro m() %}{% endmacro %}{% endfor %}{% endif %}",
+            "a macro inside a block",
+        ),
+        ("{% set x %}{% macro m() %}{% endmacro %}{% endset %}", "a macro inside a block"),
+        ("{{ joiner(', ')() }}", "function \"joiner\""),
+        ("{{ {'a': 1}.copy() }}", "method \"copy\" of dict"),
+        ("{{ messages[0].update({'a': 1}) }}", "method \"update\" of dict"),
+        ("{{ '{0.a}'.format(1) }}", "a format of more than names and places"),
+        ("{{ 'a'|attr('upper') }}", "filter \"attr\" of str"),
+        ("{{ (-9223372036854775807 - 1)|abs }}", "whole numbers beyond 64 bits"),
+    ] {
+        let error = outcome(source, &[Message::user("a")]).0.expect_err(source);
+        assert_eq!(error.to_string(), format!("chat template, line 1: {what} is not supported"));
+        assert_eq!(error.way_out(), Some("--chat-template FILE stands in for the model's"));
+    }
+}
+
 #[test]
 fn what_goes_ever_deeper_is_stopped() {
     let nested = |step: &str| {
@@ -203,6 +225,14 @@ fn what_is_no_template_is_refused_with_its_line() {
         ("{{ range(1000001) }}", 1),
         ("{{ strftime_now('%Q' * 100) }}", 1),
         ("{% call x() %}{% endcall %}", 1),
+        ("\n{% for x in [1] %}\n{% macro m() %}{{ x }}{% endmacro %}{% endfor %}", 2),
+        ("{% with x = 1 %}{% macro m() %}{{ x }}{% endmacro %}{% endwith %}", 1),
+        ("{{ cycler(1, 2).next() }}", 1),
+        ("{{ {'a': 1}.copy() }}", 1),
+        ("{{ '{:>8}'.format(1) }}", 1),
+        ("{{ '{} {0}'.format(1) }}", 1),
+        ("{{ '}'.format(1) }}", 1),
+        ("{{ '{+0}'.format(1) }}", 1),
         ("{% for a in messages recursive %}{{ loop(a) }}{% endfor %}", 1),
     ];
     for (source, line) in cases {
@@ -223,6 +253,45 @@ fn long_conversations_fit_and_waste_does_not() {
     let error = ended.expect_err("77 MB").to_string();
     assert!(error.contains("writes more than 1048576 characters"), "{error}");
     assert!(peak < MEMORY + 8 * 880_000, "{peak}");
+}
+
+/// What is said around each message is paid for by the messages, not by their bytes.
+#[test]
+fn many_short_messages_fit_every_template() {
+    let copies_all_words_for_each = "accounts"; // ours, and as wasteful as it looks
+    for name in super::rendered::names() {
+        if name == copies_all_words_for_each {
+            continue;
+        }
+        let turn = |at: usize| match at % 2 {
+            0 => Message::user("ok"),
+            _ => Message::assistant("no"),
+        };
+        let messages: Vec<Message> = (0..4001).map(turn).collect();
+        let rendered =
+            super::rendered::template(&name).render(&messages, &RenderOptions::default());
+        let prompt = rendered.unwrap_or_else(|error| panic!("{name}: {error}"));
+        let quoted = prompt.quoted().iter().map(ExactSizeIterator::len).sum::<usize>();
+        assert!(quoted >= 2 * 4001, "{name}: {quoted}");
+    }
+}
+
+/// Nothing is made of a conversation that no template could write out: not even its variables.
+#[test]
+fn a_conversation_beyond_every_prompt_is_refused_at_once() {
+    let long = [Message::user("a".repeat(1 << 21)), Message::user("b".repeat((1 << 21) + 1))];
+    let many = vec![Message::user(""); (1 << 15) + 1];
+    for (messages, words) in [
+        (&long[..], "the conversation has 4194305 bytes, the most is 4194304"),
+        (&many, "the conversation has 32769 messages, the most is 32768"),
+    ] {
+        let (ended, peak) = outcome("{{ messages | length }}", messages);
+        let error = ended.expect_err(words);
+        assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Conversation, words));
+        assert!(peak < 2 << 20, "{peak}");
+        let within = outcome("{{ messages | length }}", &messages[1..]).0.expect("it fits");
+        assert_eq!(within, (messages.len() - 1).to_string());
+    }
 }
 
 #[test]

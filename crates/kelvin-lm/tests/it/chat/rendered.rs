@@ -28,6 +28,16 @@ pub(super) fn template(name: &str) -> ChatTemplate {
     ChatTemplate::from_bytes(&bytes).expect("it parses").for_tokenizer(&tokens::small())
 }
 
+/// The names of the fixtures.
+pub(super) fn names() -> Vec<String> {
+    let files = std::fs::read_dir(folder().join("templates")).expect("the folder is there");
+    let stem = |file: std::io::Result<std::fs::DirEntry>| {
+        let path = file.expect("readable").path();
+        path.file_stem().expect("a name").to_string_lossy().into_owned()
+    };
+    files.map(stem).collect()
+}
+
 pub(super) fn messages(conversation: &[(String, String)]) -> Vec<Message> {
     let message = |(role, content): &(String, String)| {
         Message::new(Role::named(role).expect("a role"), content.as_str())
@@ -60,7 +70,7 @@ fn conversations_render_as_in_transformers() {
             }
         }
     }
-    assert_eq!((compared, refused), (624, 36));
+    assert_eq!((compared, refused), (741, 51));
 }
 
 #[test]
@@ -95,4 +105,10 @@ fn the_date_is_the_callers_never_the_clocks() {
     let error = insists.render(&hello, &RenderOptions::default()).expect_err("no date");
     let expected = "chat template, line 1: \"strftime_now\" asks for the date, and none was given";
     assert_eq!(error.to_string(), expected);
+    assert_eq!(error.way_out(), Some("--date today gives it the date"));
+    let otherwise =
+        ChatTemplate::new("{% if false %}{{ strftime_now('%Y') }}{% endif %}{{ 1 + '' }}");
+    let error = otherwise.expect("it parses").render(&hello, &RenderOptions::default());
+    let error = error.expect_err("nothing to do with the date");
+    assert_eq!(error.way_out(), Some("--chat-template FILE stands in for the model's"));
 }

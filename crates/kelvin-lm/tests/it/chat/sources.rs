@@ -28,6 +28,9 @@ fn a_gguf_file_has_a_template_and_named_ones() {
     assert_eq!(rendered(ChatTemplate::from_gguf(&file, Some("rag"))).as_deref(), Some("b x"));
     assert_eq!(rendered(ChatTemplate::from_gguf(&file, Some("tool_use"))), None);
     assert_eq!(rendered(ChatTemplate::from_gguf(&gguf(Vec::new()), None)), None);
+    let nameless = gguf(vec![string_pair("tokenizer.chat_template.rag", "b")]);
+    let error = ChatTemplate::from_gguf(&nameless, None).expect_err("none is the default");
+    assert_eq!(error.to_string(), "the model has chat templates called rag, and no default");
 }
 
 #[test]
@@ -52,6 +55,13 @@ fn tokenizer_config_has_one_template_or_named_ones() {
     assert_eq!(rendered(read(named, None)).as_deref(), Some("c"));
     assert_eq!(rendered(read(named, Some("rag"))).as_deref(), Some("b"));
     assert_eq!(rendered(read(r#"{"chat_template": null}"#, None)), None);
+    let nameless = r#"{"chat_template": [{"name": "rag", "template": "b"}, {"name": "tools", "template": "c"}]}"#;
+    let error = read(nameless, None).expect_err("none is the default");
+    let expected = "the model has chat templates called rag, tools, and no default";
+    assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Template, expected));
+    assert_eq!(error.way_out(), Some("--chat-template NAME picks one of them"));
+    assert_eq!(rendered(read(nameless, Some("tools"))).as_deref(), Some("c"));
+    assert_eq!(rendered(read(r#"{"chat_template": []}"#, None)), None);
     assert_eq!(rendered(read("{}", None)), None);
     for broken in [
         "",

@@ -8,7 +8,8 @@ mod string;
 
 use super::arguments::{Arguments, string as expect_string, whole};
 use super::meter::{Fault, Meter, Outcome};
-use super::operator::{item, len};
+use super::method::is_of_map;
+use super::operator::len;
 use super::print::{Json, Printer, text};
 use super::text::{Char, Text};
 use super::value::Value;
@@ -41,11 +42,25 @@ pub(super) fn apply<'t>(
             string::indent(&text, arguments, meter).map(Value::Text)
         }
         "attr" => {
-            let key = arguments.one(name, "name")?;
-            Ok(item(&value, &key, meter)?.unwrap_or(Value::Undefined("attr")))
+            let key = expect_string(arguments.one(name, "name")?, name)?.plain(meter)?;
+            attribute(&value, &key, meter)
         }
         _ => string::apply(name, &text(&value, meter)?, arguments, meter).map(Value::Text),
     }
+}
+
+/// What Python's `getattr` finds: never a key of a map, and methods are not values here.
+fn attribute<'t>(value: &Value<'t>, name: &str, meter: &Meter) -> Outcome<Value<'t>> {
+    let found = match value {
+        Value::Namespace(space) => space.get(name, meter)?,
+        Value::Undefined(undefined) => {
+            return Err(Fault::failed(format!("{undefined:?} is undefined")));
+        }
+        Value::None | Value::Bool(_) => None,
+        Value::Map(_) if !is_of_map(name) => None,
+        other => return Err(Fault::unsupported(format!("filter \"attr\" of {}", other.kind()))),
+    };
+    Ok(found.unwrap_or(Value::Undefined("attr")))
 }
 
 fn default<'t>(value: Value<'t>, arguments: Arguments<'t>, meter: &Meter) -> Outcome<Value<'t>> {

@@ -6,12 +6,11 @@ use super::super::value::{Number, Value};
 
 pub(super) fn abs<'t>(value: &Value<'t>, arguments: Arguments<'t>) -> Outcome<Value<'t>> {
     arguments.none("abs")?;
-    let abs = match value {
-        Value::Int(n) => n.checked_abs().map(Value::Int),
-        Value::Float(x) => Some(Value::Float(x.abs())),
-        _ => None,
-    };
-    abs.ok_or_else(|| Fault::failed(format!("abs wants a number, not {}", value.kind())))
+    match value {
+        Value::Int(n) => n.checked_abs().map(Value::Int).ok_or_else(too_large),
+        Value::Float(x) => Ok(Value::Float(x.abs())),
+        _ => Err(Fault::failed(format!("abs wants a number, not {}", value.kind()))),
+    }
 }
 
 /// The whole part of what is, or reads as, a number; the default of anything else.
@@ -52,9 +51,13 @@ fn number(value: &Value<'_>, meter: &Meter) -> Outcome<Option<Number>> {
     }
 }
 
+fn too_large() -> Fault {
+    Fault::unsupported("whole numbers beyond 64 bits")
+}
+
 fn truncated<'t>(x: f64) -> Outcome<Value<'t>> {
     if x.abs() >= 9e18 {
-        return Err(Fault::unsupported("whole numbers beyond 64 bits"));
+        return Err(too_large());
     }
     #[expect(clippy::cast_possible_truncation, reason = "the fraction is to be cut off")]
     Ok(Value::Int(x as i64))
