@@ -24,8 +24,8 @@ pub(crate) struct Console<'a> {
     pub(crate) err: &'a mut dyn Write,
     /// Whether talk goes to a terminal, where a line can be written over.
     pub(crate) err_terminal: bool,
-    /// Whether the terminal can do nothing but print (`TERM=dumb`).
-    pub(crate) dumb: bool,
+    /// What the terminal says that it is (`TERM`).
+    pub(crate) term: String,
     /// Columns of the terminal.
     pub(crate) width: usize,
     /// Whether talk is unwelcome.

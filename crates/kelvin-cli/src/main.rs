@@ -45,7 +45,7 @@ fn main() -> ExitCode {
         color: anstream::AutoStream::choice(&io::stdout()),
         err: &mut err,
         err_terminal: io::stderr().is_terminal(),
-        dumb: is_dumb(),
+        term: term(),
         width: columns(),
         quiet: false,
         models: models_folder(),
@@ -91,10 +91,10 @@ fn choose_color(matches: &Result<ArgMatches, clap::Error>) {
     }
 }
 
-/// Whether the terminal says of itself that it can do nothing but print.
+/// What the terminal says that it is.
 #[expect(clippy::disallowed_methods, reason = "configuration enters here")]
-fn is_dumb() -> bool {
-    std::env::var("TERM").is_ok_and(|term| ["dumb", "cons25", "emacs"].contains(&term.as_str()))
+fn term() -> String {
+    std::env::var("TERM").unwrap_or_default()
 }
 
 /// Columns of the terminal, or of the environment's wish; 80 where nobody knows.

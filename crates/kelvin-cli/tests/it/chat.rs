@@ -154,7 +154,7 @@ fn settings_change_and_a_bad_one_changes_nothing() {
     assert_eq!(run.code, 2, "{}", run.stderr);
     assert_ne!(said[0], said[1]);
     for told in [
-        "allowed-tokens(259, 260, 261, 262, 263): flag · temperature(0): /set · all else off: built-in · seed 4\n",
+        "allowed-tokens(259, 260, 261, 262, 263), max-new-tokens(9): flag · temperature(0): /set · all else off: built-in · seed 4\n",
         "top-k(off): /set",
         "error: temperature: T = -1 is outside",
         "error: no setting \"topp\"\n\nhint: did you mean top-p?, or /settings lists what is set\n",
@@ -332,7 +332,7 @@ fn what_is_set_is_shown_and_confirmed() {
     let lines = "/set stop c d\n/set show 2\n/set show x\n/set show off\n/set greedy no\n/settings";
     let run = chat(&folder, "", lines);
     for told in [
-        "max-new-tokens(9): flag, stop(\"c d\"): /set",
+        "max-new-tokens(9): flag · stop(\"c d\"): /set · ",
         "show(2)",
         "error: show: \"x\" is no value of it: invalid digit found in string\n\n\
          hint: /set show default takes it away\n",

@@ -235,7 +235,9 @@ impl<'m> Conversation<'m> {
         };
         playback::set_running(false);
         let (totals, text) = played?;
-        self.session = batch.take_session(0).unwrap_or_else(|| Session::new(&loaded.model));
+        if let Some(session) = batch.take_session(0) {
+            self.session = session;
+        }
         self.turns += 1;
         let in_view = context.in_view(n_prompt + totals.n_tokens);
         let in_view = in_view.iter().map(ExactSizeIterator::len).sum();

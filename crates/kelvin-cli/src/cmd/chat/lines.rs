@@ -53,14 +53,20 @@ impl Terminal {
     /// # Errors
     ///
     /// Those of the terminal.
-    pub(super) fn new(dumb: bool) -> Result<Self> {
+    pub(super) fn new(term: &str) -> Result<Self> {
         let config = Config::builder()
             .behavior(Behavior::PreferTerm) // stdout may be a file: the prompt is no data
             .auto_add_history(true)
             .build();
         let history = MemHistory::with_config(&config);
-        Ok(Self { editor: rustyline::Editor::with_history(config, history)?, dumb })
+        let editor = rustyline::Editor::with_history(config, history)?;
+        Ok(Self { editor, dumb: is_dumb(term) })
     }
+}
+
+/// Whether such a terminal can do nothing but print, as the editor has it.
+fn is_dumb(term: &str) -> bool {
+    ["dumb", "cons25", "emacs"].iter().any(|dumb| term.eq_ignore_ascii_case(dumb))
 }
 
 fn line(read: rustyline::Result<String>) -> Result<Line> {
@@ -200,6 +206,12 @@ mod tests {
         let all = of_bytes(&going_on);
         assert_eq!(all[0], format!("a line {told}"));
         assert_eq!(all.last().map(String::as_str), Some("c"));
+    }
+
+    /// Where it were not known to be dumb, the editor would write the prompt to stdout.
+    #[test]
+    fn terminals_that_only_print_are_known() {
+        assert!(is_dumb("dumb") && is_dumb("Emacs") && !is_dumb("xterm-256color") && !is_dumb(""));
     }
 
     #[test]

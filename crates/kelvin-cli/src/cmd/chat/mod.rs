@@ -59,7 +59,7 @@ fn converse(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Code> {
     playback::set_running(false);
     let mut lines: Box<dyn Lines> = if io::stdin().is_terminal() {
         console.talk("/help lists what else can be said; Ctrl-D leaves")?;
-        Box::new(Terminal::new(console.dumb)?)
+        Box::new(Terminal::new(&console.term)?)
     } else {
         Box::new(Piped::new(io::stdin().lock()))
     };

@@ -3,7 +3,7 @@
 use std::error::Error as _;
 
 use anyhow::Result;
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use kelvin::stage::{self, StageInfo};
@@ -197,9 +197,33 @@ fn refused(error: &clap::Error, id: &str, value: &str) -> Failure {
             Failure::typed(format!("{id}: {value:?} is no value of it{why}"))
                 .hint(format!("/set {id} default takes it away"))
         }
-        ErrorKind::ArgumentConflict => Failure::typed(format!("{id} goes with no other setting"))
-            .hint("/settings lists what is set; /set NAME default takes it away"),
+        ErrorKind::ArgumentConflict => {
+            let [one, other] = [ContextKind::InvalidArg, ContextKind::PriorArg];
+            let (one, other) = (named(error, one), named(error, other));
+            let other = if one == id { other } else { one };
+            Failure::typed(format!("{id} does not go with {other}"))
+                .hint(format!("/set {other} default takes it away"))
+        }
+        ErrorKind::MissingRequiredArgument => {
+            let needed = named(error, ContextKind::InvalidArg);
+            Failure::typed(format!("what is set needs {needed}"))
+                .hint(format!("/set {needed} on before it"))
+        }
         _ => usage::failure(error),
+    }
+}
+
+/// The flags that an error is about, by their names.
+fn named(error: &clap::Error, kind: ContextKind) -> String {
+    let name = |arg: &String| {
+        arg.trim_start_matches('-').split([' ', '=']).next().unwrap_or_default().to_owned()
+    };
+    match error.get(kind) {
+        Some(ContextValue::String(one)) => name(one),
+        Some(ContextValue::Strings(many)) => {
+            many.iter().map(name).collect::<Vec<_>>().join(" and ")
+        }
+        _ => "another".to_owned(),
     }
 }
 
@@ -278,8 +302,12 @@ mod tests {
             ("max_new_tokens", "default"),
             ("stop", "off"),
             ("top-k", "off"),
+            ("top-k", "default"),
             ("dtype", "q8_0"),
             ("num-return-sequences", "2"),
+            ("context-keep", "3"),
+            ("couple", "on"),
+            ("stream", "1"),
         ];
         let expected = [
             "show(3): /set",
@@ -290,8 +318,12 @@ mod tests {
             "stop(\"a b\"): /set",
             "",
             "top-k(off): /set",
+            "",
             "dtype cannot change in a conversation",
             "num-return-sequences cannot change in a conversation",
+            "what is set needs context-shift",
+            "couple: /set",
+            "stream does not go with couple",
         ];
         assert_eq!(told(&lines), expected);
     }

@@ -225,7 +225,7 @@ fn what_is_no_template_is_refused_with_its_line() {
         ("{{ range(1000001) }}", 1),
         ("{{ strftime_now('%Q' * 100) }}", 1),
         ("{% call x() %}{% endcall %}", 1),
-        ("\n{% for x in [1] %}\n{% macro m() %}{{ x }}{% endmacro %}{% endfor %}", 2),
+        ("\n{% for x in [1] %}\n{% macro m() %}{{ x }}{% endmacro %}{% endfor %}", 3),
         ("{% with x = 1 %}{% macro m() %}{{ x }}{% endmacro %}{% endwith %}", 1),
         ("{{ cycler(1, 2).next() }}", 1),
         ("{{ {'a': 1}.copy() }}", 1),
