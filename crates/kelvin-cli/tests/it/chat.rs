@@ -368,7 +368,7 @@ fn ctrl_c_ends_the_reading_of_a_prompt() {
             .spawn()
             .expect("it starts");
     let mut input = child.stdin.take().expect("stdin is piped");
-    input.write_all(&[b'a'; 30_000]).expect("it reads");
+    input.write_all("a".repeat(30_000).as_bytes()).expect("it reads");
     drop(input);
     let mut out = BufReader::new(child.stdout.take().expect("stdout is piped"));
     let mut said = String::new();

@@ -169,9 +169,8 @@ fn find<'a>(command: &'a Command, name: &str) -> Result<&'a Arg, Failure> {
 fn is_given(arg: &Arg, value: &str) -> Result<bool, Failure> {
     let id = arg.get_id().as_str();
     match (arg.get_action(), value) {
-        (_, "default") => Ok(false),
+        (_, "default") | (ArgAction::SetTrue, "off" | "false") => Ok(false),
         (ArgAction::SetTrue, "on" | "true") => Ok(true),
-        (ArgAction::SetTrue, "off" | "false") => Ok(false),
         (ArgAction::SetTrue, _) => {
             let what = format!("{id}: {value:?} is neither on nor off");
             Err(Failure::typed(what).hint(format!("/set {id} on, /set {id} off")))

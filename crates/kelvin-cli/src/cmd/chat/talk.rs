@@ -126,7 +126,7 @@ impl Turn<'_, '_, '_> {
             Command::Save(file) => self.save(file)?,
             Command::Raw => {
                 let raw = self.conversation.raw()?;
-                writeln!(self.console.err, "{}", harmless(&raw))?;
+                writeln!(self.console.err, "{}", harmless(raw))?;
             }
         }
         Ok(Next::Line)
