@@ -67,15 +67,33 @@ impl ChatTemplate {
     }
 
     /// The same template, for a tokenizer whose special tokens it may write: `bos_token` and
-    /// `eos_token`.
+    /// `eos_token`. (`unk_token` and `pad_token` are those of `tokenizer_config.json`, where it has any.)
     #[must_use]
     pub fn for_tokenizer(mut self, tokenizer: &Tokenizer) -> Self {
         let spelled = |token: Option<_>| token.and_then(|token| tokenizer.piece(token));
         let texts =
             [("bos_token", spelled(tokenizer.bos())), ("eos_token", spelled(tokenizer.eos()))];
-        let texts = texts.into_iter().filter_map(|(name, text)| Some((name, text?.to_owned())));
-        self.texts = texts.collect();
+        for (name, text) in texts {
+            self = self.with_text(name, text.map(str::to_owned));
+        }
         self
+    }
+
+    /// The same template, with another text for a name; none where there is none.
+    fn with_text(mut self, name: &'static str, text: Option<String>) -> Self {
+        self.texts.retain(|(known, _)| *known != name);
+        self.texts.extend(text.map(|text| (name, text)));
+        self
+    }
+
+    /// The same template, with the tokens that only `tokenizer_config.json` names.
+    fn with_tokens(self, config: TokenizerConfig) -> Self {
+        let text = |token: Option<Spelled>| match token {
+            Some(Spelled::Text(content) | Spelled::Token { content }) => Some(content),
+            Some(Spelled::Other(_)) | None => None,
+        };
+        let (unk, pad) = (text(config.unk_token), text(config.pad_token));
+        self.with_text("unk_token", unk).with_text("pad_token", pad)
     }
 
     /// The template of a model on disk, where it has one; of several the default, or the one that is
@@ -126,7 +144,11 @@ impl ChatTemplate {
     pub fn from_folder(folder: &Folder, name: Option<&str>) -> Result<Option<Self>> {
         if let Some(bytes) = folder.chat_template()?.filter(|_| name.is_none()) {
             let path = folder.path().join("chat_template.jinja");
-            return Self::from_bytes(&bytes).map(Some).map_err(|error| error.in_file(path));
+            let template = Self::from_bytes(&bytes).map_err(|error| error.in_file(path))?;
+            let Some(bytes) = folder.tokenizer_config()? else { return Ok(Some(template)) };
+            let path = folder.path().join("tokenizer_config.json");
+            let config = TokenizerConfig::read(&bytes).map_err(|error| error.in_file(path))?;
+            return Ok(Some(template.with_tokens(config)));
         }
         let Some(bytes) = folder.tokenizer_config()? else { return Ok(None) };
         let path = folder.path().join("tokenizer_config.json");
@@ -141,9 +163,8 @@ impl ChatTemplate {
     /// Those of [`new`](Self::new); [`ErrorKind::Format`] where the bytes are not such JSON;
     /// [`ErrorKind::Template`] where there are only named ones, none is the default, and no name is given.
     pub fn from_tokenizer_config(json: &[u8], name: Option<&str>) -> Result<Option<Self>> {
-        let config: TokenizerConfig =
-            json::object(json, "tokenizer_config.json", Limits::TOKENIZER_CONFIG)?;
-        let source = match (config.chat_template, name) {
+        let mut config = TokenizerConfig::read(json)?;
+        let source = match (config.chat_template.take(), name) {
             (Some(Templates::One(source)), None) => Some(source),
             (Some(Templates::Named(named)), name) => {
                 let wanted = name.unwrap_or(DEFAULT);
@@ -157,7 +178,8 @@ impl ChatTemplate {
             }
             _ => None,
         };
-        source.map(|source| Self::new(&source)).transpose()
+        let Some(source) = source else { return Ok(None) };
+        Ok(Some(Self::new(&source)?.with_tokens(config)))
     }
 
     /// A template from the bytes of a file.
@@ -225,6 +247,23 @@ fn nameless<'a>(names: impl Iterator<Item = &'a str>) -> Result<Option<ChatTempl
 #[derive(serde::Deserialize)]
 struct TokenizerConfig {
     chat_template: Option<Templates>,
+    unk_token: Option<Spelled>,
+    pad_token: Option<Spelled>,
+}
+
+impl TokenizerConfig {
+    fn read(bytes: &[u8]) -> Result<Self> {
+        json::object(bytes, "tokenizer_config.json", Limits::TOKENIZER_CONFIG)
+    }
+}
+
+/// What a token may be there.
+#[derive(serde::Deserialize)]
+#[serde(untagged)]
+enum Spelled {
+    Text(String),
+    Token { content: String },
+    Other(serde::de::IgnoredAny),
 }
 
 /// What `chat_template` may be.

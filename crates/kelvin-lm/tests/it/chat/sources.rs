@@ -76,6 +76,20 @@ fn tokenizer_config_has_one_template_or_named_ones() {
 }
 
 #[test]
+fn tokens_that_only_the_settings_name_are_handed_on() {
+    let tokens = r#""unk_token": "<unk>", "pad_token": {"content": "<pad>", "lstrip": false}"#;
+    let source = "{{ unk_token }}{{ pad_token }}{{ bos_token }}";
+    let read = |tokens: &str| {
+        let json = format!(r#"{{"chat_template": "{source}", {tokens}}}"#);
+        let template = ChatTemplate::from_tokenizer_config(json.as_bytes(), None);
+        template.map(|template| template.map(|it| it.for_tokenizer(&super::tokens::small())))
+    };
+    assert_eq!(rendered(read(tokens)).as_deref(), Some("<unk><pad><s>"));
+    let others = r#""unk_token": null, "pad_token": 3"#;
+    assert_eq!(rendered(read(others)).as_deref(), Some("<s>"));
+}
+
+#[test]
 fn a_folders_own_file_goes_before_its_settings() {
     let folder = std::env::temp_dir().join(format!("kelvin-templates-{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("a temporary folder");
@@ -93,6 +107,9 @@ fn a_folders_own_file_goes_before_its_settings() {
     assert_eq!(found().as_deref(), Some("settings"));
     write("chat_template.jinja", b"file");
     assert_eq!(found().as_deref(), Some("file"));
+    write("tokenizer_config.json", br#"{"pad_token": "<pad>"}"#);
+    write("chat_template.jinja", b"{{ pad_token }}");
+    assert_eq!(found().as_deref(), Some("<pad>"));
     write("chat_template.jinja", b"{{ 1 +");
     let error = ChatTemplate::from_folder(&open(&folder), None).expect_err("unfinished");
     assert!(error.path().is_some_and(|path| path.ends_with("chat_template.jinja")), "{error}");
