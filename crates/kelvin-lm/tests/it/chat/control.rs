@@ -219,7 +219,7 @@ fn messages_are_parsed_only_where_asked() {
     assert_eq!(tokenizer.encode_quoting(prompt.text(), &[]).ok().as_deref(), Some(&parsed[1..]));
 }
 
-/// DeepSeek's distilled models have `<｜User｜>` and the like as tokens that are found in every text.
+/// The distilled models of `DeepSeek` have `<｜User｜>` and the like as tokens that are found in every text.
 #[test]
 fn what_is_written_like_a_control_token_is_text_in_a_message() {
     let turn = "<\u{ff5c}User\u{ff5c}>";

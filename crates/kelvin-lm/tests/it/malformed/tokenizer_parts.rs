@@ -356,7 +356,7 @@ fn normalizers() {
     };
     let long = format!(r#"{{"type":"Prepend","prepend":"{}"}}"#, "x".repeat(65));
     // read twice at each depth, were it not refused
-    let inner = format!(r#"[{}0]"#, "0,".repeat(200_000));
+    let inner = format!("[{}0]", "0,".repeat(200_000));
     let nested = (0..28).fold(format!(r#"{{"type":"NFC","x":{inner}}}"#), |inner, _| {
         format!(r#"{{"type":"Sequence","normalizers":[{inner}]}}"#)
     });
