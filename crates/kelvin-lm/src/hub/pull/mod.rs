@@ -347,6 +347,10 @@ fn advise(error: &Error, name: &ModelName, listing: &Listing) -> Error {
     let whole = name.clone().without_file();
     let detail = format!("{name}: {error}");
     let hint = match (Weights::among(&listing.files), name.file()) {
+        (Weights::Gguf, _) if error.kind() == ErrorKind::Unsupported => {
+            "name a whole file, or join the parts with llama.cpp's llama-gguf-split --merge"
+                .to_owned()
+        }
         (Weights::Gguf, _) => {
             format!("name one: kelvin models pull {whole}:FILE, or the end of its name")
         }

@@ -340,7 +340,11 @@ fn pickled_weights_are_never_fetched() {
 
 #[test]
 fn a_hint_keeps_what_was_right_of_the_name() {
-    let mut repos = [gpt2(), quantised()];
+    let mut repos = [
+        gpt2(),
+        quantised(),
+        Repo::new("org/parts", &[("x-00001-of-00002.gguf", b"x"), ("x-00002-of-00002.gguf", b"x")]),
+    ];
     for repo in &mut repos {
         repo.revisions.push("dev".to_owned());
     }
@@ -351,6 +355,11 @@ fn a_hint_keeps_what_was_right_of_the_name() {
         ("org/quantised-GGUF", "name one: NAME:FILE, or the end of its name"),
         ("org/quantised-GGUF@dev", "name one: NAME@dev:FILE, or the end of its name"),
         ("org/quantised-GGUF@dev:Q9", "name one: NAME@dev:FILE, or the end of its name"),
+        ("org/parts", "name one: NAME:FILE, or the end of its name"),
+        (
+            "org/parts:x-00001-of-00002.gguf",
+            "name a whole file, or join the parts with llama.cpp's llama-gguf-split --merge",
+        ),
     ] {
         let repo = name.split(['@', ':']).next().expect("there is a first part");
         let expected = hint.replace("NAME", &format!("kelvin models pull {repo}"));
