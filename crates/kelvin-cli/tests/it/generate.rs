@@ -394,7 +394,7 @@ fn what_is_no_model_is_said_in_one_line() {
         assert!(refused.stderr.contains(said), "{model}: {}", refused.stderr);
     }
     let unknown = kelvin(&folder, "next -m gpt2 abc").stderr;
-    assert!(unknown.contains("you have   half, notes, tiny\n"), "{unknown}");
+    assert!(unknown.contains("you have   half, tiny\n"), "{unknown}");
     assert!(unknown.contains("try        kelvin models pull gpt2\n"), "{unknown}");
 }
 
