@@ -47,6 +47,8 @@ CONFIGS = [
     {"model_type": "llama", "rope_scaling": {"type": "linear", "factor": 4.0}},
     {"model_type": "llama", "rope_scaling": {"type": "linear", "factor": 2}, "rope_theta": 5e5,
      "rope_parameters": {"rope_type": "default", "rope_theta": 3e5}},
+    {"model_type": "llama", "rope_scaling": LLAMA31, "original_max_position_embeddings": 2048},
+    {"model_type": "llama", "rope_scaling": {}, "rope_parameters": {"rope_type": "default", "rope_theta": 7e5}},
     {"model_type": "llama", "attention_bias": True, "mlp_bias": True, "hidden_act": "gelu", "head_dim": 96},
     # Gemma 3 1B, 270M, 4B and 27B
     {"model_type": "gemma3_text", "attention_bias": False, "attn_logit_softcapping": None, "cache_implementation": "hybrid",
@@ -69,6 +71,7 @@ CONFIGS = [
     SMALL_GEMMA | {"rope_parameters": {"full_attention": {"rope_type": "linear", "factor": 8.0, "rope_theta": 2e6},
                                        "sliding_attention": {"rope_type": "default", "rope_theta": 2e4}}},
     SMALL_GEMMA | {"rope_parameters": {"full_attention": {"rope_type": "default"}}, "rope_theta": 5.0},
+    SMALL_GEMMA | {"rope_scaling": LLAMA31, "original_max_position_embeddings": 4096},
     SMALL_GEMMA | {"attn_logit_softcapping": 50.0, "final_logit_softcapping": 30.0, "attention_bias": True},
 ]
 

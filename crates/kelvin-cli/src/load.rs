@@ -72,7 +72,7 @@ pub(crate) fn open_named(name: &str, console: &Console<'_>) -> Result<(Checkpoin
 }
 
 /// What a model is called: the last part of a path, or the name as it was given.
-fn called(name: &str, path: &Path) -> String {
+pub(crate) fn called(name: &str, path: &Path) -> String {
     let part = if path.is_dir() { path.file_name() } else { path.file_stem() };
     match part {
         Some(part) if Path::new(name) == path => part.to_string_lossy().into_owned(),
@@ -89,15 +89,16 @@ pub(crate) fn with_policy(
     matches: &ArgMatches,
     console: &mut Console<'_>,
 ) -> Result<(Loaded, Policy)> {
-    Policy::resolve(matches, None)?; // what is typed wrong is said before a model is read
+    Policy::check(matches)?; // what is typed wrong is said before a model is read
     let (checkpoint, card) = open(matches, console)?;
-    let defaults = checkpoint.generation_defaults()?;
+    let raw = matches.get_flag("raw");
+    let defaults = if raw { checkpoint.ends()? } else { checkpoint.generation_defaults()? };
     let policy = Policy::resolve(matches, Some(&defaults))?;
     console.warn_all(&policy.warnings)?;
     let options = model_options(matches)?;
     memory::check(&checkpoint, &card, options.dtype, console)?;
     let loaded = assemble(&checkpoint, card, options)?;
-    if !matches.get_flag("raw") {
+    if !raw {
         defaults.check_tokens(loaded.model.config().vocab_size)?;
     }
     let mut loaded = loaded.with_ends(&defaults)?;

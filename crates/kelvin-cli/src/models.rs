@@ -16,7 +16,7 @@ const SHOWN: usize = 8;
 /// Where models are looked for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Places<'a> {
-    /// Kelvin's own folder of GGUF files.
+    /// Kelvin's own folder of models.
     pub(crate) folder: &'a Path,
     /// The hub, and the cache that its tools share.
     pub(crate) hub: &'a Environment,
@@ -30,7 +30,8 @@ impl Places<'_> {
 
     /// What `-m` can name here.
     fn names(&self) -> Vec<String> {
-        let own = folder::list(self.folder).into_iter().map(|entry| entry.name);
+        let own = folder::list(self.folder).into_iter().filter(|entry| entry.format.is_some());
+        let own = own.map(|entry| entry.name);
         let cached = cached::list(&self.cache()).into_iter().filter(|entry| entry.is_model);
         own.chain(cached.map(|entry| entry.name)).collect()
     }
@@ -41,8 +42,13 @@ impl Places<'_> {
 ///
 /// # Errors
 ///
-/// Something read (exit 3): where was looked, what is there, and how to get it.
+/// Something read (exit 3): where was looked, what is there, and how to get it. Something typed
+/// (exit 2) for no name at all.
 pub(crate) fn locate(model: &str, places: Places<'_>) -> Result<PathBuf, anyhow::Error> {
+    if model.is_empty() {
+        let failure = Failure::typed("the model's name is empty");
+        return Err(failure.hint("kelvin models ls lists what -m can name").into());
+    }
     let path = PathBuf::from(model);
     if is_model(&path) {
         return Ok(path);
@@ -50,10 +56,14 @@ pub(crate) fn locate(model: &str, places: Places<'_>) -> Result<PathBuf, anyhow:
     if let Some(found) = in_folder(model, places.folder) {
         return Ok(found);
     }
-    let candidates = cached::candidates(model);
-    if candidates.is_empty() || looks_like_path(model) {
+    if looks_like_path(model) {
         return Ok(path); // the reader says what is wrong
     }
+    let candidates = match cached::candidates(model) {
+        Ok(candidates) => candidates,
+        Err(_) if path.exists() => return Ok(path), // likewise
+        Err(error) => return Err(misnamed(model, &error).into()),
+    };
     let cache = places.cache();
     let mut broken = None;
     for name in &candidates {
@@ -68,12 +78,17 @@ pub(crate) fn locate(model: &str, places: Places<'_>) -> Result<PathBuf, anyhow:
 
 /// A file, or a folder with a model in it. Any other folder may just have the name of a model.
 fn is_model(path: &Path) -> bool {
-    path.is_file() || path.join("config.json").is_file()
+    path.is_file() || is_layout(path)
+}
+
+/// A folder in Hugging Face layout.
+fn is_layout(path: &Path) -> bool {
+    path.join("config.json").is_file()
 }
 
 fn in_folder(model: &str, folder: &Path) -> Option<PathBuf> {
     let called = folder::list(folder).into_iter().find(|entry| entry.is_called(model));
-    let below = Some(folder.join(model)).filter(|path| !model.is_empty() && is_model(path));
+    let below = Some(folder.join(model)).filter(|path| is_model(path));
     called.map(|entry| entry.path).or(below)
 }
 
@@ -83,6 +98,15 @@ fn looks_like_path(model: &str) -> bool {
     let lower = model.to_ascii_lowercase();
     let ends = endings.iter().any(|ending| lower.ends_with(ending));
     model.starts_with(['.', '/', '~', '\\']) || (ends && !model.contains(':'))
+}
+
+/// Nothing of this name is here, and the hub has no such names.
+fn misnamed(model: &str, error: &kelvin_lm::Error) -> Failure {
+    let what = format!("no file or folder {model:?} here, and as a name on the hub: {error}");
+    match error.way_out() {
+        Some(hint) => Failure::read(what).hint(hint),
+        None => Failure::read(what),
+    }
 }
 
 /// The cache has a revision, but not what a model needs of it.

@@ -4,7 +4,7 @@
 //! of a GGUF file, else it stays neutral. An explicit `off` is a value like any other, so it beats
 //! what stands below it.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use anyhow::Result;
 use clap::ArgMatches;
@@ -112,6 +112,19 @@ impl Policy {
         })
     }
 
+    /// What can be said of the flags before a model is known.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`resolve`](Self::resolve), but for flags that refine a value which the model may have.
+    pub(crate) fn check(matches: &ArgMatches) -> Result<()> {
+        check_dialect(matches)?;
+        match text(matches, "pipeline") {
+            Some(text) => text.parse::<Pipeline>().map(drop).map_err(Into::into),
+            None => Layers { is_whole: false, ..Layers::new(matches, None)? }.stages().map(drop),
+        }
+    }
+
     /// A policy put together value by value.
     fn of_layers(layers: &Layers<'_>) -> Result<Self> {
         let (stages, greedy) = (layers.stages()?, layers.greedy());
@@ -185,6 +198,8 @@ struct Layers<'a> {
     matches: &'a ArgMatches,
     preset: Option<&'static Preset>,
     defaults: Option<&'a GenerationDefaults>,
+    /// Whether no lower layer is still to come.
+    is_whole: bool,
 }
 
 impl<'a> Layers<'a> {
@@ -196,7 +211,7 @@ impl<'a> Layers<'a> {
             None => None,
             Some(name) => Some(preset::find(name).ok_or_else(|| unknown_preset(name))?),
         };
-        Ok(Self { matches, preset, defaults })
+        Ok(Self { matches, preset, defaults, is_whole: true })
     }
 
     /// Who wants the most probable token instead of a draw. A flag does; the model may, unless a preset,
@@ -223,19 +238,23 @@ impl<'a> Layers<'a> {
 
     fn stage(&self, info: &'static StageInfo) -> Result<Option<(Box<dyn Stage>, Origin)>> {
         let flag_extras = self.extras(info);
-        let Some((mut arguments, origin)) = self.value(info)? else {
+        let Some((arguments, origin)) = self.value(info)? else {
             return match flag_extras.first() {
                 None => Ok(None),
+                Some(_) if !self.is_whole => Ok(None),
                 Some(_) if info.params[0].default.is_some() => {
                     Ok(Some((build(info, &flag_extras.join(", "))?, Origin::Flag)))
                 }
                 Some(extra) => Err(lonely(info, extra).into()),
             };
         };
-        for extra in flag_extras {
-            write!(arguments, ", {extra}")?;
-        }
-        Ok(Some((build(info, &arguments)?, origin)))
+        let origin = if flag_extras.is_empty() { origin } else { Origin::Flag };
+        let lower = arguments.split(", ").filter(|lower| {
+            let refined = |flag: &String| key(flag).is_some() && key(flag) == key(lower);
+            !flag_extras.iter().any(refined)
+        });
+        let arguments: Vec<&str> = lower.chain(flag_extras.iter().map(String::as_str)).collect();
+        Ok(Some((build(info, &arguments.join(", "))?, origin)))
     }
 
     /// The further parameters that have flags, as `name=value`.
@@ -257,6 +276,11 @@ impl<'a> Layers<'a> {
         let default = self.defaults.and_then(|defaults| defaults.setting(info.name));
         default.map(|default| checked(default).map_err(Into::into)).transpose()
     }
+}
+
+/// The name of an argument that has one.
+fn key(argument: &str) -> Option<&str> {
+    argument.split_once('=').map(|(key, _)| key)
 }
 
 fn of_preset(preset: &Preset, info: &StageInfo) -> Option<f64> {
@@ -389,6 +413,22 @@ mod tests {
             "top-p" => Some("0.9"),
             _ => None,
         }
+    }
+
+    #[test]
+    fn a_flag_refines_what_the_model_sets() {
+        let defaults = config("\"repetition_penalty\": 1.2").over(gguf("penalty_last_n", 64.0));
+        let flag = ["--repetition-penalty-last", "4"];
+        let policy = policy(&flag, &defaults);
+        let shown: Vec<_> =
+            policy.settings.iter().map(|it| (it.shown.as_str(), it.origin)).collect();
+        assert_eq!(shown, [("repetition-penalty(1.2, last=4, scope=all)", Origin::Flag)]);
+        let line = ["kelvin", "generate", "-m", "x", "prompt"].iter().chain(&flag);
+        let matches = crate::args::command().try_get_matches_from(line).expect("sound flags");
+        let (_, matches) = matches.subcommand().expect("generate");
+        assert!(Policy::check(matches).is_ok(), "a model may have the value");
+        let error = Policy::resolve(matches, None).expect_err("nobody has");
+        assert!(error.to_string().contains("needs --repetition-penalty"), "{error}");
     }
 
     /// Every way to set or not to set a parameter in each layer, off included: the highest one that

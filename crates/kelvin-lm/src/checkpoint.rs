@@ -58,13 +58,28 @@ impl Checkpoint {
     pub fn generation_defaults(&self) -> Result<GenerationDefaults> {
         match self {
             Self::Gguf(gguf) => Ok(GenerationDefaults::from_gguf(gguf.metadata())),
-            Self::Folder(folder) => folder.generation_config()?.map_or_else(
-                || Ok(GenerationDefaults::default()),
-                |bytes| {
-                    let defaults = GenerationDefaults::from_generation_config(&bytes);
-                    defaults.map_err(|error| error.in_file(folder.path()))
-                },
-            ),
+            Self::Folder(folder) => match folder.generation_config()? {
+                Some(bytes) => GenerationDefaults::from_generation_config(&bytes)
+                    .map_err(|error| error.in_file(folder.path())),
+                None => ends_of_config(folder),
+            },
+        }
+    }
+
+    /// Of these, nothing but the tokens that end a text.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Folder::generation_config`], and [`ErrorKind::Format`](crate::ErrorKind::Format) where
+    /// the file is no JSON object, or `eos_token_id` in it no token.
+    pub fn ends(&self) -> Result<GenerationDefaults> {
+        match self {
+            Self::Gguf(gguf) => Ok(GenerationDefaults::from_gguf(gguf.metadata()).into_ends()),
+            Self::Folder(folder) => match folder.generation_config()? {
+                Some(bytes) => GenerationDefaults::of_ends(&bytes, "generation_config.json")
+                    .map_err(|error| error.in_file(folder.path())),
+                None => ends_of_config(folder),
+            },
         }
     }
 
@@ -135,4 +150,10 @@ impl Stored {
     pub fn n_numbers(&self) -> u64 {
         self.shape.iter().product()
     }
+}
+
+/// The ends of a folder without a `generation_config.json`: transformers looks into `config.json` then.
+fn ends_of_config(folder: &Folder) -> Result<GenerationDefaults> {
+    GenerationDefaults::of_ends(folder.config_json(), "config.json")
+        .map_err(|error| error.in_file(folder.path()))
 }

@@ -72,6 +72,23 @@ pub(crate) fn read(matches: &ArgMatches, loaded: &Loaded) -> Result<Context, Fai
     Context::shifting(limit, keep).map_err(|error| Failure::typed(error.to_string()))
 }
 
+/// Whether a token can follow the prompt.
+///
+/// # Errors
+///
+/// Something typed: none can, with both numbers.
+pub(crate) fn check_room(n_prompt: usize, context: Context) -> Result<(), Failure> {
+    let limit = context.limit();
+    if context.is_shifting() || n_prompt < limit {
+        return Ok(());
+    }
+    let (prompt, limit) = (counted(n_prompt, "token"), count(limit));
+    Err(Failure::typed(format!(
+        "the prompt has {prompt} and fills the context of {limit}: no token can follow"
+    ))
+    .hint("shorten the prompt"))
+}
+
 /// Whether the prompt, and what is asked for beyond it, fit the context.
 ///
 /// # Errors

@@ -4,13 +4,14 @@ use clap::{Arg, value_parser};
 use kelvin_lm::WeightDtype;
 
 const MODEL: &str = "Model";
+/// What `-m` takes.
+pub(crate) const MODEL_HELP: &str =
+    "A file or folder, org/name from the hub's cache, or a name of `kelvin models ls`";
 
 /// Model, format of weights, threads, activations, instruction set.
 pub(crate) fn args() -> [Arg; 5] {
     [
-        Arg::new("model").short('m').long("model").value_name("MODEL").help(
-            "A file or folder, org/name from the hub's cache, or a name of `kelvin models ls`",
-        ),
+        Arg::new("model").short('m').long("model").value_name("MODEL").help(MODEL_HELP),
         Arg::new("dtype")
             .long("dtype")
             .value_name("TYPE")

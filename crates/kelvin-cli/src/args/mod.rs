@@ -150,9 +150,10 @@ fn score() -> Command {
                 .help("Text to score, instead of a file"),
         )
         .args(engine::args().map(|arg| match arg.get_id().as_str() {
-            "model" => arg.action(ArgAction::Append).help(
-                "A .gguf file, or the name of a model in the cache folder; repeat it to compare models",
-            ),
+            "model" => {
+                let help = format!("{}; repeat it to compare models", engine::MODEL_HELP);
+                arg.action(ArgAction::Append).help(help)
+            }
             _ => arg,
         }))
         .args(windows())
@@ -253,7 +254,16 @@ fn pull() -> Command {
 fn rm() -> Command {
     Command::new("rm")
         .about("Remove a model from Kelvin's folder or from the hub's cache")
-        .arg(model("A name of `kelvin models ls`, or org/name").value_name("NAME"))
+        .long_about(
+            "Remove a model from Kelvin's folder or from the hub's cache.\n\nIn the folder that is a \
+             GGUF file, or a folder with safetensors and all that is in it. In the cache it is a \
+             repository with all its revisions and files, because these share their bytes; a name with \
+             @revision or :file is refused. Nothing outside these two places is removed, and no link is \
+             followed.",
+        )
+        .arg(
+            model("A name of Kelvin's folder in `kelvin models ls`, or org/name").value_name("NAME"),
+        )
         .arg(Arg::new("yes").short('y').long("yes").action(ArgAction::SetTrue).help("Do not ask"))
         .arg(json())
 }

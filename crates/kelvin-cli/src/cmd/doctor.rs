@@ -3,6 +3,7 @@
 use anyhow::Result;
 use clap::ArgMatches;
 use kelvin_lm::hub::Cache;
+use kelvin_lm::hub::pull::Client;
 use kelvin_lm::kernel::{Engine, EngineOptions, Level, Profile};
 use serde_json::{Map, Value, json};
 
@@ -79,9 +80,10 @@ fn hub(console: &Console<'_>) -> Finding {
     let cached = Cache::new(&console.hub.cache).repos();
     let ids: Vec<&str> = cached.iter().map(|repo| repo.id.as_str()).collect();
     let found = if ids.is_empty() { "none cached".to_owned() } else { ids.join(", ") };
-    let reach = match &console.hub.offline {
-        Some(offline) => format!("offline: {offline}"),
-        None => format!("kelvin models pull asks {}", console.hub.endpoint),
+    let reach = match (&console.hub.offline, Client::new(&console.hub)) {
+        (Some(offline), _) => format!("offline: {offline}"),
+        (None, Ok(_)) => format!("kelvin models pull asks {}", console.hub.endpoint),
+        (None, Err(error)) => format!("kelvin models pull does not work: {error}"),
     };
     Finding::new("hub", found, format!("in {}; {reach}", console.hub.cache.display()))
 }

@@ -15,7 +15,7 @@ use crate::args::randomness::Randomness;
 use crate::args::{context, policy};
 use crate::chat::Chat;
 use crate::console::Console;
-use crate::exit::Code;
+use crate::exit::{Code, Failure};
 use crate::load::{self, Loaded};
 use crate::playback::{self, InOrder, JsonLines, Opening, Totals, View, Watched, play};
 use crate::settings::{self, Origin, Policy, Setting, UNTOUCHED};
@@ -128,12 +128,15 @@ impl Job {
         let history = policy::history(matches);
         let asked = asked(matches);
         let context = context::read(matches, loaded)?;
-        for prompt in &prompts {
-            context::check(prompt.ids.len() + history.len(), asked, context)
-                .map_err(|failure| failure.or(context::SHIFT))?;
-        }
         let mut settings = Vec::new();
         let length = length(asked, policy, &mut settings);
+        for prompt in &prompts {
+            let n_prompt = prompt.ids.len() + history.len();
+            context::check(n_prompt, asked, context)
+                .and_then(|()| context::check_room(n_prompt, context))
+                .map_err(|failure| failure.or(context::SHIFT))?;
+            check_length(n_prompt, length)?;
+        }
         let stops = stops(matches, policy, &mut settings);
         let show = matches.get_flag("show-special");
         let shown = matches.get_one::<u32>("show").map_or(0, |&n| n as usize);
@@ -211,7 +214,7 @@ impl Job {
     /// The tokens that may follow a prompt.
     fn max_new_tokens(&self, prompt: &Prompt) -> usize {
         let n_prompt = prompt.ids.len() + self.history.len();
-        self.length.max_new_tokens(n_prompt).unwrap_or(MAX_NEW_TOKENS)
+        self.length.max_new_tokens(n_prompt).unwrap_or(0)
     }
 
     /// Everything that is set, and by whom.
@@ -297,6 +300,19 @@ fn length(asked: Option<usize>, policy: &Policy, settings: &mut Vec<Setting>) ->
             length
         }
         (None, None) => Length::MaxNewTokens(MAX_NEW_TOKENS),
+    }
+}
+
+/// Whether a model's own length, which counts the prompt, leaves room for a token.
+fn check_length(n_prompt: usize, length: Length) -> Result<(), Failure> {
+    match length {
+        Length::MaxLength(most) if length.max_new_tokens(n_prompt).is_none() => {
+            let prompt = counted(n_prompt, "token");
+            let rule = format!("the model's max_length = {most} counts them");
+            Err(Failure::typed(format!("the prompt has {prompt}, and {rule}: none can follow"))
+                .hint("--max-new-tokens says how many may follow, --raw ignores the model's"))
+        }
+        _ => Ok(()),
     }
 }
 

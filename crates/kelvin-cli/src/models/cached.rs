@@ -2,10 +2,10 @@
 
 use std::fs::File;
 use std::io::Read as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use kelvin_lm::hub::{
-    ALIASES, Cache, CachedRepo, FileName, ModelName, RepoId, Revision, Snapshot, Weights,
+    ALIASES, Cache, CachedRepo, FileName, ModelName, Revision, Snapshot, Weights,
 };
 use serde_json::Value;
 
@@ -50,6 +50,7 @@ fn entries(repo: &CachedRepo, snapshot: &Snapshot) -> Vec<Entry> {
         None => format!("{}@{}", repo.id, names[0]),
     };
     let (format, is_model) = match snapshot.weights() {
+        Weights::Safetensors if snapshot.model(None).is_err() => ("safetensors: incomplete", false),
         Weights::Safetensors => ("safetensors", true),
         Weights::Pickle => ("pickle: not read", false),
         Weights::Missing => ("no weights", false),
@@ -63,7 +64,7 @@ fn entries(repo: &CachedRepo, snapshot: &Snapshot) -> Vec<Entry> {
         path: snapshot.path().to_owned(),
         n_bytes: snapshot.files().iter().map(|file| file.n_bytes).sum(),
         format: format.to_owned(),
-        dtype: dtype(snapshot),
+        dtype: dtype(snapshot.path()),
         commit: snapshot.commit().to_owned(),
         is_model,
     }]
@@ -82,9 +83,9 @@ fn gguf(name: &str, snapshot: &Snapshot, file: &FileName) -> Entry {
     }
 }
 
-/// The type that the configuration says the weights have, as GGUF files would call it.
-fn dtype(snapshot: &Snapshot) -> Option<String> {
-    let file = File::open(snapshot.path().join("config.json")).ok()?;
+/// The type that a folder's configuration says the weights have, as GGUF files would call it.
+pub(crate) fn dtype(folder: &Path) -> Option<String> {
+    let file = File::open(folder.join("config.json")).ok()?;
     let mut text = String::new();
     file.take(CONFIG_LIMIT).read_to_string(&mut text).ok()?;
     let config: Value = serde_json::from_str(&text).ok()?;
@@ -94,18 +95,22 @@ fn dtype(snapshot: &Snapshot) -> Option<String> {
     known.map(|(_, name)| (*name).to_owned())
 }
 
-/// What a name may stand for on the hub, the likeliest first: none where it is no name there.
+/// What a name may stand for on the hub, the likeliest first.
 ///
 /// Other libraries keep `gpt2` under that bare name, hence both.
-pub(crate) fn candidates(model: &str) -> Vec<ModelName> {
-    let Ok(name) = model.parse::<ModelName>() else { return Vec::new() };
+///
+/// # Errors
+///
+/// Something typed: the rule that what is no name there breaks.
+pub(crate) fn candidates(model: &str) -> kelvin_lm::Result<Vec<ModelName>> {
+    let name: ModelName = model.parse()?;
     let alias = ALIASES.iter().find(|alias| alias.name == name.repo().as_str());
     let stands_for = alias.map(|alias| name.clone().with_repo(alias.repo_id()));
-    stands_for.into_iter().chain([name]).collect()
+    Ok(stands_for.into_iter().chain([name]).collect())
 }
 
 /// The repositories that a name may stand for, as far as they are cached.
 pub(crate) fn repos(cache: &Cache, model: &str) -> Vec<CachedRepo> {
-    let ids: Vec<RepoId> = candidates(model).iter().map(|name| name.repo().clone()).collect();
-    ids.iter().filter_map(|id| cache.repo(id)).collect()
+    let names = candidates(model).unwrap_or_default();
+    names.iter().filter_map(|name| cache.repo(name.repo())).collect()
 }

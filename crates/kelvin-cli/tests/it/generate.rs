@@ -201,6 +201,14 @@ fn the_default_length_fits_the_context_and_an_explicit_one_must() {
                     hint: shorten the prompt, or --context-shift goes on beyond it\n";
     refused(&format!("generate -m tiny {prompt} --greedy"), too_long);
     refused(&format!("next -m tiny {prompt} --greedy"), too_long);
+    let full = kelvin(&folder, "generate -m tiny abc --context 4 --greedy");
+    assert_eq!((full.code, full.stdout.as_str()), (2, ""));
+    assert_eq!(
+        full.stderr,
+        "error: the prompt has 4 tokens and fills the context of 4: no token can follow\n\n\
+         hint: shorten the prompt, or --context-shift goes on beyond it\n"
+    );
+    assert_eq!(kelvin(&folder, "next -m tiny abc --context 4").code, 0, "a row needs no room");
     let narrow = kelvin(&folder, "generate -m tiny abc --context 3 --greedy").stderr;
     assert!(narrow.starts_with("error: the prompt has 4 tokens, more than the context of 3\n"));
 }
@@ -386,7 +394,7 @@ fn what_is_no_model_is_said_in_one_line() {
         assert!(refused.stderr.contains(said), "{model}: {}", refused.stderr);
     }
     let unknown = kelvin(&folder, "next -m gpt2 abc").stderr;
-    assert!(unknown.contains("you have   half, notes, tiny\n"), "{unknown}");
+    assert!(unknown.contains("you have   half, tiny\n"), "{unknown}");
     assert!(unknown.contains("try        kelvin models pull gpt2\n"), "{unknown}");
 }
 

@@ -175,12 +175,13 @@ fn removing_asks_and_stays_within_its_places() {
         ~/.cache/huggingface/hub/models--openai-community--gpt2 (2.1 KiB, 1 revision) where nobody can be asked\n\n\
         hint: add --yes; nothing was removed\n";
     assert_eq!((unasked.code, bench.tilde(&unasked.stderr).as_str()), (2, expected));
-    let part = bench.kelvin("models rm gpt2@main --yes");
-    assert_eq!(part.code, 0, "main is what a name without a revision means");
-    assert!(!repo.exists() && bench.cache().exists());
-    bench.kelvin("models pull gpt2");
-    let part = bench.kelvin(&format!("models rm gpt2@{COMMIT} --yes"));
-    assert!(part.code == 2 && part.stderr.contains("as a whole"), "{}", part.stderr);
+    let by_commit = format!("gpt2@{COMMIT}");
+    for part in ["gpt2@main", "openai-community/gpt2@main", &by_commit, "gpt2:x.gguf"] {
+        let refused = bench.kelvin(&format!("models rm {part} --yes"));
+        let expected = "error: a repository is removed as a whole, with all its revisions and files\n\n\
+            hint: kelvin models rm openai-community/gpt2\n";
+        assert_eq!((refused.code, refused.stderr.as_str()), (2, expected), "{part}");
+    }
     for outside in
         ["../mine.gguf", "./mine.gguf", "models", "..", "/etc/passwd", "openai-community"]
     {
@@ -194,6 +195,104 @@ fn removing_asks_and_stays_within_its_places() {
     assert!(bench.tilde(&removed.stderr).ends_with("gpt2: 2.1 KiB freed\n"), "{}", removed.stderr);
     assert!(!repo.exists());
     assert_eq!(bench.kelvin("models rm gpt2 -y").code, 3, "gone");
+}
+
+/// A folder in Hugging Face layout, with something below it.
+fn layout(folder: &Path) {
+    let files = [
+        ("config.json", "{\"model_type\": \"llama\", \"dtype\": \"float16\"}"),
+        ("model.safetensors", "1234567"),
+        ("checkpoints/1/optimizer.pt", "123"),
+    ];
+    for (name, text) in files {
+        let path = folder.join(name);
+        fs::create_dir_all(path.parent().expect("it has one")).expect("folders can be made");
+        fs::write(path, text).expect("writable");
+    }
+}
+
+#[test]
+fn folders_in_kelvins_own_are_models_too() {
+    let bench = Bench::new("folders", vec![]);
+    let models = bench.home.join("models");
+    for name in ["mine.v1", "org/name", "a/b/deep"] {
+        layout(&models.join(name));
+    }
+    fs::create_dir_all(models.join("empty")).expect("a folder");
+    fs::create_dir_all(models.join("bare")).expect("a folder");
+    fs::write(models.join("bare/config.json"), "{}").expect("writable");
+    let rows = "model     size  format       type  from\n\
+                bare       2 B  not a model        folder\n\
+                mine.v1   50 B  safetensors  F16   folder\n\
+                org/name  50 B  safetensors  F16   folder\n";
+    assert_eq!(bench.kelvin("models ls").stdout, rows);
+    let all = bench.kelvin("models ls --json").json();
+    assert_eq!((&all[1]["name"], &all[1]["dtype"]), (&json!("mine.v1"), &json!("F16")));
+    let absent = bench.kelvin("next -m other x").stderr;
+    assert!(absent.contains("you have   mine.v1, org/name\n"), "{absent}");
+    for name in ["mine.v1", "org/name"] {
+        let opened = bench.tilde(&bench.kelvin(&format!("next -m {name} x")).stderr);
+        assert!(opened.contains(&format!("~/models/{name}/model.safetensors")), "{opened}");
+    }
+    assert!(bench.kelvin("next -m mine x").stderr.contains("no model \"mine\""));
+
+    let unasked = bench.kelvin("models rm org/name");
+    let expected = "--yes is needed to remove ~/models/org/name (53 B, 3 files) where nobody";
+    assert!(bench.tilde(&unasked.stderr).contains(expected), "{}", unasked.stderr);
+    let removed = bench.kelvin("models rm org/name --yes --json").json();
+    assert_eq!(removed["freed_bytes"], json!(53));
+    assert!(!models.join("org/name").exists() && models.join("org").exists());
+    let refused = bench.kelvin("models rm bare --yes");
+    let expected = "error: ~/models/bare has no safetensors: it is no model\n\n\
+        hint: folders that are none are yours to remove\n";
+    assert_eq!((refused.code, bench.tilde(&refused.stderr).as_str()), (3, expected));
+    for other in ["org", "a", "a/b", "a/b/deep", "empty", "mine", "mine.v1/..", "org/../mine.v1"] {
+        assert_eq!(bench.kelvin(&format!("models rm {other} --yes")).code, 3, "{other}");
+    }
+    assert!(models.join("a/b/deep/model.safetensors").is_file() && models.join("mine.v1").is_dir());
+}
+
+#[test]
+fn of_a_file_and_a_folder_with_one_name_the_file_is_meant() {
+    let bench = Bench::new("both", vec![]);
+    let tiny = Tiny::default().write("hub-both").join("tiny.gguf");
+    layout(&bench.home.join("models/mine"));
+    fs::copy(tiny, bench.home.join("models/mine.gguf")).expect("a copy");
+    let inspected = bench.kelvin("models inspect mine --json").json();
+    assert!(inspected["path"].as_str().expect("a path").ends_with("/mine.gguf"));
+    assert_eq!(bench.kelvin("models rm mine --yes").code, 0);
+    assert!(
+        bench.home.join("models/mine").is_dir() && !bench.home.join("models/mine.gguf").exists()
+    );
+    assert_eq!(bench.kelvin("models rm mine --yes").code, 0);
+    assert_eq!(fs::read_dir(bench.home.join("models")).expect("a folder").count(), 0);
+}
+
+#[cfg(unix)]
+#[test]
+fn removing_a_folder_follows_no_link() {
+    use std::os::unix::fs::symlink;
+    let bench = Bench::new("folder-links", vec![]);
+    let (models, elsewhere) = (bench.home.join("models"), bench.home.join("elsewhere"));
+    layout(&elsewhere.join("precious"));
+    layout(&models.join("mine"));
+    symlink(elsewhere.join("precious"), models.join("mine/linked")).expect("a link");
+    symlink(elsewhere.join("precious"), models.join("linked")).expect("a link");
+    symlink(&elsewhere, models.join("org")).expect("a link");
+    let listed = bench.kelvin("models ls --json").json();
+    let names: Vec<&Value> =
+        listed.as_array().expect("a list").iter().map(|it| &it["name"]).collect();
+    assert_eq!(names, ["linked", "mine"], "not what a link of another name leads to");
+    assert_eq!(bench.kelvin("models rm org/precious --yes").code, 3);
+    let unasked = bench.kelvin("models rm linked").stderr;
+    assert!(bench.tilde(&unasked).contains("~/models/linked (0 B, a link) where"), "{unasked}");
+    for name in ["linked", "mine"] {
+        assert_eq!(bench.kelvin(&format!("models rm {name} --yes")).code, 0, "{name}");
+        assert!(!models.join(name).exists());
+    }
+    for name in ["config.json", "model.safetensors", "checkpoints/1/optimizer.pt"] {
+        assert!(elsewhere.join("precious").join(name).is_file(), "{name}");
+    }
 }
 
 #[test]
@@ -251,6 +350,91 @@ fn what_fails_has_its_exit_code_and_says_where_it_looked() {
     let (code, text) = told("models pull gpt2", &variables);
     assert_eq!(code, 1, "{text}");
     assert!(text.contains("hint: set HF_HUB_CACHE"), "{text}");
+}
+
+/// What is no path and no name says which rule it breaks, and not that a GGUF file was expected.
+#[test]
+fn a_name_that_is_none_says_why() {
+    let bench = Bench::new("misnamed", vec![]);
+    let told = |name: &str| {
+        let mut command = command();
+        command.env("HOME", &bench.home).current_dir(&bench.home);
+        let run = run(command.args(["next", "-m", name, "x"]), "");
+        (run.code, run.stderr)
+    };
+    let id = "hint: name a repository as the hub does, for example openai-community/gpt2\n";
+    let file = "hint: name a file as the repository lists it, for example model-Q4_K_M.gguf\n";
+    let part = "is no repository's id: each part has letters, digits, '-', '_' and '.' only";
+    for (name, rule, hint) in [
+        ("org/name:", "\"\" is no plain name of a file within its repository".to_owned(), file),
+        ("gpt 2", format!("\"gpt 2\" {part}"), id),
+        (
+            "org/name/sub",
+            "\"org/name/sub\" is no repository's id: a repository is org/name, with one slash"
+                .to_owned(),
+            id,
+        ),
+    ] {
+        let expected = format!(
+            "error: no file or folder {name:?} here, and as a name on the hub: {rule}\n\n{hint}"
+        );
+        assert_eq!(told(name), (3, expected));
+    }
+    fs::create_dir_all(bench.home.join("org/name/sub")).expect("folders can be made");
+    let there = told("org/name/sub");
+    assert!(there.1.contains("error: org/name/sub: the folder has no config.json"), "{}", there.1);
+    let expected =
+        "error: the model's name is empty\n\nhint: kelvin models ls lists what -m can name\n";
+    assert_eq!(told(""), (2, expected.to_owned()));
+    let (code, text) = told("https://huggingface.co/org/name/tree/main");
+    assert!(
+        code == 3 && text.ends_with("as its address does after the host: org/name\n"),
+        "{text}"
+    );
+    let pull = bench.kelvin("models pull https://huggingface.co/gpt2");
+    let expected = "error: \"https://huggingface.co/gpt2\" is an address, and a model has a name\n\n\
+        hint: name it as org/name, as its address does after the host: gpt2\n";
+    assert_eq!((pull.code, pull.stderr.as_str()), (2, expected));
+}
+
+#[test]
+fn a_password_in_an_address_is_never_shown() {
+    let bench = Bench::new("endpoint", vec![]);
+    let variables = [("HF_ENDPOINT", "https://ada:secret@hub.example")];
+    for args in ["models pull gpt2", "doctor", "next -m gpt2 x", "models ls"] {
+        let run = bench.kelvin_with(args, &variables);
+        assert!(!format!("{}{}", run.stdout, run.stderr).contains("secret"), "{args}: {run:?}");
+    }
+    let doctor = bench.kelvin_with("doctor --json", &variables).json();
+    let why = doctor["hub"]["why"].as_str().expect("text");
+    assert!(why.contains("pull does not work: HF_ENDPOINT holds more than an address"), "{why}");
+}
+
+#[test]
+fn a_model_without_one_of_its_shards_is_no_model_yet() {
+    let index: &[u8] = br#"{"weight_map": {"a": "a.safetensors", "b": "b.safetensors"}}"#;
+    let files: [(&str, &[u8]); 5] = [
+        ("config.json", b"{\"model_type\": \"llama\"}"),
+        ("tokenizer.json", b"{}"),
+        ("model.safetensors.index.json", index),
+        ("a.safetensors", &[7; 100]),
+        ("b.safetensors", &[8; 200]),
+    ];
+    let bench = Bench::new("shard", vec![Repo::new("org/sharded", &files)]);
+    let pulled = bench.kelvin("models pull org/sharded");
+    assert_eq!(pulled.code, 0, "{}", pulled.stderr);
+    assert!(bench.kelvin("models ls").stdout.contains("  safetensors  "));
+    fs::remove_file(Path::new(pulled.stdout.trim_end()).join("b.safetensors")).expect("ours");
+    let listed = bench.kelvin("models ls").stdout;
+    assert!(listed.contains("  safetensors: incomplete  "), "{listed}");
+    let absent = bench.kelvin("next -m other x").stderr;
+    assert!(absent.contains("you have   no model yet"), "{absent}");
+    let run = bench.kelvin("next -m org/sharded x");
+    let expected = "error: org/sharded is in the hub's cache, but not as a model\n\
+        cause: ~/.cache/huggingface/hub/models--org--sharded/snapshots/COMMIT: \
+        there is no b.safetensors, which model.safetensors.index.json names\n\n\
+        hint: kelvin models pull org/sharded brings what is missing\n";
+    assert_eq!((run.code, bench.tilde(&run.stderr)), (3, expected.replace("COMMIT", COMMIT)));
 }
 
 #[test]

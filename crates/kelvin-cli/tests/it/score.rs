@@ -30,6 +30,40 @@ fn dones(run: &Run) -> Vec<Value> {
 }
 
 #[test]
+fn models_are_looked_for_before_the_first_is_scored() {
+    let folder = Tiny::default().write("score-missing");
+    let run = score(&folder, &["-m", "tiny", "-m", "nosuch", "--text", "abc"]);
+    assert_eq!((run.code, run.stdout.as_str()), (3, ""), "{}", run.stderr);
+}
+
+#[test]
+fn models_of_one_file_name_are_told_apart() {
+    let folder = Tiny::default().write("score-alike");
+    let other = Tiny { add_bos: false, ..Tiny::default() }.write("score-alike/other");
+    let (one, two) = (folder.join("tiny.gguf"), other.join("tiny.gguf"));
+    let names = [&one, &two].map(|path| path.to_str().expect("plain"));
+    let run = score(&folder, &["-m", names[0], "-m", names[1], "--text", "abc", "--json"]);
+    let found: Vec<_> = of_type(&lines(&run), "header");
+    let found: Vec<_> = found.iter().map(|header| header["model"]["name"].clone()).collect();
+    assert_eq!(found, names);
+}
+
+#[test]
+fn a_control_token_that_is_not_scored_has_no_bytes() {
+    let folder = Tiny::default().write("score-control");
+    let bytes = |args: &[&str]| {
+        let run = score(&folder, &[&["-m", "tiny", "--json"][..], args].concat());
+        dones(&run)[0]["n_scored_bytes"].clone()
+    };
+    assert_eq!(bytes(&["--text", "abc"]), 3);
+    assert_eq!(bytes(&["--text", "<s>abc", "--parse-special"]), 3, "the text spells BOS");
+    assert_eq!(bytes(&["--text", "<s>abc"]), 6, "letters");
+    let folder = Tiny { add_bos: false, ..Tiny::default() }.write("score-control-first");
+    let run = score(&folder, &["-m", "tiny", "--json", "--text", "</s>abc", "--parse-special"]);
+    assert_eq!(dones(&run)[0]["n_scored_bytes"], 3);
+}
+
+#[test]
 fn json_lines_are_a_header_the_tokens_and_the_figures() {
     let folder = Tiny::default().write("score-lines");
     let lines = lines(&score(&folder, &["-m", "tiny", "--text", "abc é", "--json"]));
@@ -135,9 +169,10 @@ fn models_stand_side_by_side() {
     assert_eq!(headers.len(), 2);
     assert!(headers[1].starts_with("twin · F32 · "), "{}", headers[1]);
     assert!(headers[1].ends_with(" · windows of 128 tokens, 64 apart"), "{}", headers[1]);
-    let missing = score(&folder, &["-m", "tiny", "-m", "gone", "--text", "abc"]);
-    assert_eq!(missing.code, 3);
-    assert!(missing.stdout.contains("tiny"), "the first model's row stands: {}", missing.stdout);
+    std::fs::write(folder.join("damaged.gguf"), "GGUF").expect("writable");
+    let damaged = score(&folder, &["-m", "tiny", "-m", "damaged", "--text", "abc"]);
+    assert_eq!(damaged.code, 3);
+    assert!(damaged.stdout.contains("tiny"), "the first model's row stands: {}", damaged.stdout);
 }
 
 #[test]

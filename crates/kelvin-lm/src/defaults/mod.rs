@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod ends;
 mod generation_config;
 mod gguf;
 mod keys;
@@ -138,6 +139,25 @@ impl GenerationDefaults {
     /// another type than it has to be.
     pub fn from_generation_config(bytes: &[u8]) -> Result<Self> {
         generation_config::read(bytes)
+    }
+
+    /// Nothing but the ends that a JSON file in Hugging Face layout has under `eos_token_id`; `what` names
+    /// it in errors.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Format`] for a file that is no JSON object, and where the key is no token id and no
+    /// list of them.
+    pub(crate) fn of_ends(bytes: &[u8], what: &str) -> Result<Self> {
+        let ends = ends::read(bytes, what)?;
+        let tokens = ends.iter().map(|&token| ("eos_token_id", token)).collect();
+        Ok(Self { ends, tokens, ..Self::default() })
+    }
+
+    /// Nothing but its ends.
+    pub(crate) fn into_ends(self) -> Self {
+        let tokens = self.tokens.into_iter().filter(|(key, _)| key.contains("eos")).collect();
+        Self { ends: self.ends, tokens, ..Self::default() }
     }
 
     /// These defaults, and below them others, which count where these say nothing. Ends and warnings

@@ -26,8 +26,9 @@ impl Text {
         if bos.is_some() && bos == first {
             ids.remove(0); // the text spells it itself
         }
-        let unscored = first.filter(|_| bos.is_none()).and_then(|first| tokenizer.bytes(first));
-        let n_bytes = text.len().saturating_sub(unscored.map_or(0, <[u8]>::len));
+        let unscored = first.filter(|_| bos.is_none() || bos == first);
+        let spelled = unscored.map_or(0, |first| spelled_bytes(tokenizer, first));
+        let n_bytes = text.len().saturating_sub(spelled);
         Self::from_ids(bos, &ids, n_bytes)
     }
 
@@ -85,5 +86,14 @@ impl Text {
     /// Bytes of the text that the scored tokens stand for.
     pub fn n_bytes(&self) -> usize {
         self.n_bytes
+    }
+}
+
+/// The bytes of a text that a token at its start stands for: those of its text, or a control token's
+/// spelling.
+fn spelled_bytes(tokenizer: &Tokenizer, token: TokenId) -> usize {
+    match tokenizer.bytes(token) {
+        Some(bytes) if !bytes.is_empty() => bytes.len(),
+        _ => tokenizer.piece(token).map_or(0, str::len),
     }
 }

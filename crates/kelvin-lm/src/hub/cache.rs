@@ -13,9 +13,10 @@ use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use super::choice::{self, Choice};
+use super::choice::{self, Choice, INDEX, SINGLE};
 use super::name::is_commit;
 use super::{FileName, RepoId, Revision, Weights};
+use crate::format::json::Limits;
 use crate::{Error, ErrorKind, Result};
 
 /// Folders within folders that are looked into.
@@ -196,10 +197,29 @@ impl Snapshot {
     /// [`ErrorKind::Missing`] where a part of the model is not there or it is not said which file,
     /// [`ErrorKind::Unsupported`] for weights that Kelvin does not read; each with the folder.
     pub fn model(&self, file: Option<&FileName>) -> Result<PathBuf> {
-        match choice::choose(&self.names(), file).map_err(|error| error.in_file(&self.path))? {
-            Choice::Folder => Ok(self.path.clone()),
+        let names = self.names();
+        match choice::choose(&names, file).map_err(|error| error.in_file(&self.path))? {
+            Choice::Folder => match self.lacking_shard(&names) {
+                Some(shard) => {
+                    let detail = format!("there is no {shard}, which {INDEX} names");
+                    Err(Error::new(ErrorKind::Missing, detail).in_file(&self.path))
+                }
+                None => Ok(self.path.clone()),
+            },
             Choice::Gguf(file) => Ok(file.below(&self.path)),
         }
+    }
+
+    /// The first file of weights that is not there; none where one file holds all of them, and where
+    /// the index cannot be read: the reader says what is wrong with it.
+    fn lacking_shard(&self, names: &[FileName]) -> Option<FileName> {
+        if choice::has(names, SINGLE) {
+            return None;
+        }
+        let mut index = Vec::new();
+        let file = fs::File::open(self.path.join(INDEX)).ok()?;
+        file.take(Limits::INDEX.bytes as u64).read_to_end(&mut index).ok()?;
+        choice::lacking_shard(names, &index)
     }
 
     fn names(&self) -> Vec<FileName> {

@@ -1,7 +1,12 @@
 //! Which of a repository's files make a model: one rule for what lies in the cache and for what is
 //! still to come.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
+
 use super::FileName;
+use crate::format::json::{self, Limits};
 use crate::{Error, ErrorKind, Result};
 
 pub(super) const CONFIG: &str = "config.json";
@@ -95,6 +100,26 @@ pub(super) fn choose(files: &[FileName], wanted: Option<&FileName>) -> Result<Ch
         )),
         Weights::Missing => Err(missing(format!("there is no {SINGLE} and no GGUF file"))),
     }
+}
+
+/// The names of the files that an index says the tensors are in, as they stand there.
+///
+/// # Errors
+/// [`ErrorKind::Format`] for an index of another form, [`ErrorKind::Unsupported`] for one too large.
+pub(super) fn shards(index: &[u8]) -> Result<BTreeSet<String>> {
+    #[derive(Deserialize)]
+    struct Index {
+        weight_map: BTreeMap<String, String>,
+    }
+    let Index { weight_map } = json::object(index, INDEX, Limits::INDEX)?;
+    Ok(weight_map.into_values().collect())
+}
+
+/// A file that an index names and that is not among these. What is no plain name is none that could
+/// be there: the reader refuses it.
+pub(super) fn lacking_shard(files: &[FileName], index: &[u8]) -> Option<FileName> {
+    let mut named = shards(index).ok()?.into_iter().filter_map(|name| name.parse().ok());
+    named.find(|name| !files.contains(name))
 }
 
 /// What a folder needs besides weights, and has not.

@@ -24,7 +24,8 @@ const TOKEN_LIMIT: u64 = 4096;
 /// | `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY` | the proxy, and what needs none |
 /// | `SSL_CERT_FILE`, `REQUESTS_CA_BUNDLE`, `CURL_CA_BUNDLE` | certificates to trust, in place of the usual ones |
 ///
-/// An empty variable counts as unset.
+/// An empty variable counts as unset, and a blank token as none. In paths a `~` at the start is the
+/// home folder, and `$NAME` and `${NAME}` are variables; one that is not set stays as it is written.
 ///
 /// ```
 /// use kelvin_lm::hub::Environment;
@@ -48,10 +49,19 @@ pub struct Environment {
     pub proxy: Option<String>,
     /// Hosts that are reached without the proxy, with commas between them.
     pub no_proxy: Option<String>,
-    /// A PEM file of the only certificates to trust.
-    pub certificates: Option<PathBuf>,
+    /// The only certificates to trust.
+    pub certificates: Option<Certificates>,
     /// Where a token may be.
     token: TokenSource,
+}
+
+/// A PEM file of certificates, and the variable that names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Certificates {
+    /// The variable: `SSL_CERT_FILE`.
+    pub variable: &'static str,
+    /// The file.
+    pub path: PathBuf,
 }
 
 #[derive(Debug, Clone)]
@@ -104,7 +114,9 @@ impl Environment {
             offline: reader.switched_on(&["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"]),
             proxy: reader.text(&proxy).or_else(|| reader.text(&any_proxy)).map(|(_, url)| url),
             no_proxy: reader.text(&["NO_PROXY", "no_proxy"]).map(|(_, hosts)| hosts),
-            certificates: reader.path(&["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"]),
+            certificates: reader
+                .named_path(&["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+                .map(|(variable, path)| Certificates { variable, path }),
             token: reader.token_source(&home),
         }
     }
@@ -173,13 +185,40 @@ impl<F: Fn(&str) -> Option<OsString>> Reader<F> {
         names.iter().find_map(|name| Some((*name, self.value(name)?.into_string().ok()?)))
     }
 
-    /// The path in the first of these that is set; a `~` at its start is the home folder.
-    fn path(&self, names: &[&str]) -> Option<PathBuf> {
-        let path = PathBuf::from(names.iter().find_map(|name| self.value(name))?);
-        Some(match path.strip_prefix("~") {
-            Ok(rest) => self.home().join(rest),
-            Err(_) => path,
-        })
+    /// The path in the first of these that is set.
+    fn path(&self, names: &[&'static str]) -> Option<PathBuf> {
+        self.named_path(names).map(|(_, path)| path)
+    }
+
+    /// The path in the first of these that is set, with its name; a `~` at its start is the home
+    /// folder, and variables in it are replaced.
+    fn named_path(&self, names: &[&'static str]) -> Option<(&'static str, PathBuf)> {
+        let (name, value) = names.iter().find_map(|name| Some((*name, self.value(name)?)))?;
+        let path = match Path::new(&value).strip_prefix("~") {
+            Ok(rest) => self.home().join(self.expanded(rest.into())),
+            Err(_) => self.expanded(value).into(),
+        };
+        Some((name, path))
+    }
+
+    /// `value` with each `$NAME` and `${NAME}` of a set variable replaced, once; bytes that are no
+    /// text stay as they are.
+    fn expanded(&self, value: OsString) -> OsString {
+        let Some(mut rest) = value.to_str() else { return value };
+        let mut expanded = OsString::new();
+        while let Some(at) = rest.find('$') {
+            let name = variable_name(&rest[at + 1..]);
+            let bare = name.strip_prefix('{').and_then(|name| name.strip_suffix('}'));
+            let (before, after) = (&rest[..at], &rest[at + 1 + name.len()..]);
+            expanded.push(before);
+            match (self.get)(bare.unwrap_or(name)) {
+                Some(found) => expanded.push(found),
+                None => expanded.push(&rest[at..rest.len() - after.len()]),
+            }
+            rest = after;
+        }
+        expanded.push(rest);
+        expanded
     }
 
     fn home(&self) -> PathBuf {
@@ -208,12 +247,24 @@ impl<F: Fn(&str) -> Option<OsString>> Reader<F> {
             return TokenSource::Forbidden;
         }
         match self.text(&["HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"]) {
-            Some((name, secret)) => TokenSource::Given(Token { secret, origin: name.to_owned() }),
-            None => TokenSource::File(
+            Some((name, secret)) if !secret.trim().is_empty() => {
+                TokenSource::Given(Token { secret, origin: name.to_owned() })
+            }
+            _ => TokenSource::File(
                 self.path(&["HF_TOKEN_PATH"]).unwrap_or_else(|| home.join("token")),
             ),
         }
     }
+}
+
+/// What stands behind a `$`: a name, or one in braces with them; nothing where it is neither.
+fn variable_name(text: &str) -> &str {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let end = match text.strip_prefix('{') {
+        Some(braced) => braced.find('}').map_or(0, |end| end + 2),
+        None => text.find(|c: char| !is_part(c)).unwrap_or(text.len()),
+    };
+    &text[..end]
 }
 
 #[cfg(test)]
@@ -242,6 +293,49 @@ mod tests {
         for (variables, expected) in cases {
             assert_eq!(read(variables).cache, PathBuf::from(expected), "{variables:?}");
         }
+    }
+
+    /// As Python's `os.path.expanduser` and `os.path.expandvars` have it.
+    #[test]
+    fn paths_may_begin_at_home_and_hold_variables() {
+        let set =
+            [("HOME", "/h"), ("USER", "ada"), ("A_1", "$USER/é"), ("NONE", ""), ("TILDE", "~")];
+        let cases = [
+            ("~/c", "/h/c"),
+            ("~", "/h"),
+            ("~ada/c", "~ada/c"),
+            ("/d/~/c", "/d/~/c"),
+            ("$HOME/c", "/h/c"),
+            ("~/$USER/c", "/h/ada/c"),
+            ("/d/${USER}s/$USER.$USER", "/d/adas/ada.ada"),
+            ("/d/$A_1/c", "/d/$USER/é/c"),
+            ("/d/$USERé", "/d/adaé"),
+            ("/d$NONE/c", "/d/c"),
+            ("/d/$UNSET/${UNSET}/c", "/d/$UNSET/${UNSET}/c"),
+            ("/d/$/$$USER/${/c$", "/d/$/$ada/${/c$"),
+            ("/d/${}/${USER", "/d/${}/${USER"),
+            ("/d/${{USER}}", "/d/${{USER}}"),
+            ("$TILDE/c", "~/c"),
+        ];
+        for (written, expected) in cases {
+            let with = |name| read(&[&set[..], &[(name, written)]].concat());
+            assert_eq!(with("HF_HUB_CACHE").cache, Path::new(expected), "{written}");
+            assert_eq!(with("HF_HOME").cache, Path::new(expected).join("hub"), "{written}");
+            let TokenSource::File(token) = with("HF_TOKEN_PATH").token else { unreachable!() };
+            assert_eq!(token, Path::new(expected), "{written}");
+        }
+    }
+
+    #[test]
+    fn certificates_know_the_variable_that_names_them() {
+        let named = |variables| {
+            read(variables).certificates.map(|it| (it.variable, it.path.display().to_string()))
+        };
+        let all = [("REQUESTS_CA_BUNDLE", "/r"), ("SSL_CERT_FILE", "/s"), ("CURL_CA_BUNDLE", "/c")];
+        assert_eq!(named(&all), Some(("SSL_CERT_FILE", "/s".to_owned())));
+        assert_eq!(named(&all[..1]), Some(("REQUESTS_CA_BUNDLE", "/r".to_owned())));
+        assert_eq!(named(&all[2..]), Some(("CURL_CA_BUNDLE", "/c".to_owned())));
+        assert_eq!(named(&[]), None);
     }
 
     #[test]

@@ -30,6 +30,6 @@ pub mod pull;
 pub use alias::{ALIASES, Access, Alias, alias};
 pub use cache::{Cache, CachedFile, CachedRepo, Snapshot};
 pub use choice::Weights;
-pub use environment::{Environment, Token};
+pub use environment::{Certificates, Environment, Token};
 pub use file_name::FileName;
 pub use name::{ModelName, RepoId, Revision};

@@ -194,6 +194,12 @@ impl ModelName {
     pub fn with_repo(self, repo: RepoId) -> Self {
         Self { repo, ..self }
     }
+
+    /// The same revision of the same repository, and no file of it in particular.
+    #[must_use]
+    pub fn without_file(self) -> Self {
+        Self { file: None, ..self }
+    }
 }
 
 impl From<RepoId> for ModelName {
@@ -208,6 +214,9 @@ impl FromStr for ModelName {
     /// # Errors
     /// [`ErrorKind::Parameter`], as for [`RepoId`], [`Revision`] and [`FileName`].
     fn from_str(text: &str) -> Result<Self> {
+        if text.contains("://") {
+            return Err(address(text));
+        }
         // git allows no ':' in a revision, and the hub no '@' in an id
         let (head, file) = match text.split_once(':') {
             Some((head, file)) => (head, Some(file.parse()?)),
@@ -219,6 +228,17 @@ impl FromStr for ModelName {
         };
         Ok(Self { repo: repo.parse()?, revision, file })
     }
+}
+
+/// The error for an address, with the name that one of the hub has in it.
+fn address(text: &str) -> Error {
+    let place = ["https://", "http://"].iter().find_map(|scheme| text.strip_prefix(scheme));
+    let parts = place.unwrap_or_default().split(['/', '?', '#']);
+    let mut parts = parts.skip(1).filter(|part| !part.is_empty());
+    let id = [parts.next(), parts.next()].into_iter().flatten().collect::<Vec<_>>().join("/");
+    let named = id.parse::<RepoId>().map_or_else(|_| String::new(), |id| format!(": {id}"));
+    Error::new(ErrorKind::Parameter, format!("{text:?} is an address, and a model has a name"))
+        .hint(format!("name it as org/name, as its address does after the host{named}"))
 }
 
 impl fmt::Display for ModelName {
@@ -292,6 +312,24 @@ mod tests {
         assert_eq!(commit.parse::<Revision>().expect("a commit").commit(), Some(commit));
         for other in ["607a30d", &commit.to_uppercase(), "main"] {
             assert_eq!(other.parse::<Revision>().expect("a revision").commit(), None);
+        }
+    }
+
+    #[test]
+    fn an_address_is_told_the_name_in_it() {
+        for (address, name) in [
+            ("https://huggingface.co/gpt2", ": gpt2"),
+            ("https://huggingface.co/org/name", ": org/name"),
+            ("https://huggingface.co/org/name/tree/main?x=1", ": org/name"),
+            ("https://huggingface.co//org/name#files", ": org/name"),
+            ("http://huggingface.co", ""),
+            ("file:///home/ada/a b", ""),
+            ("://", ""),
+        ] {
+            let error = address.parse::<ModelName>().expect_err(address);
+            assert!(error.to_string().ends_with("is an address, and a model has a name"));
+            let expected = format!("name it as org/name, as its address does after the host{name}");
+            assert_eq!(error.way_out(), Some(expected.as_str()), "{address}");
         }
     }
 

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use std::ops::Range;
+use std::slice;
 
 use kelvin::TokenId;
 
@@ -53,6 +54,9 @@ impl From<SpecialTokens> for Special<'_> {
     }
 }
 
+/// A quotation without an end.
+const ALL: Range<usize> = 0..usize::MAX;
+
 impl Special<'_> {
     /// Whether a special token may be at `range`.
     fn may_be_at(self, range: &Range<usize>) -> bool {
@@ -64,6 +68,12 @@ impl Special<'_> {
                 quoted.get(after).is_none_or(|quote| quote.start >= range.end)
             }
         }
+    }
+
+    /// Whether a token that the file calls no control token, but that looks like one, is held back as
+    /// they are: where somebody else's text is quoted.
+    fn is_wary(self) -> bool {
+        matches!(self, Self::Outside(_))
     }
 }
 
@@ -101,7 +111,10 @@ impl Added {
             }
             (Self::LongestFirst { defined, all }, _) => {
                 let allowed = |range: &Range<usize>, _| {
-                    special.may_be_at(range) || defined.holds(&text.as_bytes()[range.clone()])
+                    let piece = &text[range.clone()];
+                    special.may_be_at(range)
+                        || defined.holds(piece.as_bytes())
+                            && !(special.is_wary() && is_alike(piece))
                 };
                 all.partition_where(text, allowed).into_iter().try_for_each(sink)
             }
@@ -122,7 +135,7 @@ impl Added {
         match (self, special) {
             (Self::LongestFirst { .. }, _) => sink(Fragment::Text(0..text.len())),
             (Self::Leftmost { normalized, .. }, Special::Outside(_)) => {
-                normalized.each(text, Special::Nowhere, sink)
+                normalized.each(text, Special::Outside(slice::from_ref(&ALL)), sink)
             }
             (Self::Leftmost { normalized, .. }, _) => normalized.each(text, special, sink),
         }
@@ -162,7 +175,8 @@ impl List {
             let flags = self.flags(token);
             let (mut start, mut end) = (at, at + len);
             at = end;
-            let passed = flags.special && !special.may_be_at(&(start..end));
+            let held = flags.special || special.is_wary() && is_alike(&text[start..end]);
+            let passed = held && !special.may_be_at(&(start..end));
             if passed || flags.single_word && inside_a_word(text, start..end) {
                 continue;
             }
@@ -182,6 +196,14 @@ impl List {
         }
         if done < text.len() { sink(Fragment::Text(done..text.len())) } else { Ok(()) }
     }
+}
+
+/// Whether a piece is written as control tokens are. Some files call such a piece none, by which it is
+/// found in every text, but a model that was trained with it may still be steered by it.
+fn is_alike(piece: &str) -> bool {
+    [("<|", "|>"), ("<\u{ff5c}", "\u{ff5c}>")]
+        .iter()
+        .any(|(start, end)| piece.starts_with(start) && piece.ends_with(end))
 }
 
 /// The last run of white space that was walked, so that none is walked for each token in it.

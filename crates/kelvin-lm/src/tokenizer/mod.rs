@@ -153,8 +153,9 @@ impl Tokenizer {
     ///
     /// Ids are those of the `tokenizers` crate for the same file; [`SpecialTokens::Text`] is its
     /// `encode_special_tokens`. Known are BPE and `WordLevel` models, and of the other components those that
-    /// GPT-2, Llama, Gemma and their kin have. With a configuration, what a prompt begins and ends with is
-    /// what transformers makes of both files. Three things differ, so that a user's text never
+    /// GPT-2, Llama, Gemma and their kin have. What a prompt begins and ends with is what this file says,
+    /// as in transformers since version 5; its `added_tokens_decoder` adds tokens and says how they are
+    /// found. Three things differ, so that a user's text never
     /// steers a model: special tokens are not pieces that merges may make; tokens that the configuration
     /// names are special; and an unknown token that also begins or ends sequences is not made of
     /// characters without a piece, which are then refused.
@@ -275,12 +276,12 @@ impl Tokenizer {
     }
 
     /// The tokens of `text` alone, of which `quoted` is somebody else's: control tokens are parsed, but
-    /// only where they have no byte in it. Everything else, words and merges included, goes across the
+    /// only where they have no byte in it, and so is what is written like one (`<|…|>`, `<｜…｜>`), whatever
+    /// the file calls it. Everything else, words and merges included, goes across the
     /// borders as if there were none.
     ///
     /// `quoted` are byte ranges in order that do not overlap. With none this is
-    /// [`encode`](Self::encode) under [`SpecialTokens::Parse`]; with all of the text, under
-    /// [`SpecialTokens::Text`].
+    /// [`encode`](Self::encode) under [`SpecialTokens::Parse`].
     ///
     /// # Errors
     ///

@@ -1,9 +1,13 @@
 //! What a model's files ask for: `generation_config.json` and `general.sampling.*`.
 
-use kelvin_lm::ErrorKind;
+use std::fs;
+use std::path::Path;
+
 use kelvin_lm::defaults::{GenerationDefaults, Length, Source};
 use kelvin_lm::format::gguf::Gguf;
+use kelvin_lm::{Checkpoint, ErrorKind};
 
+use crate::folders::path;
 use crate::gguf::writer::{File, pair, piece};
 
 fn read(json: &str) -> GenerationDefaults {
@@ -24,6 +28,47 @@ fn pipeline(defaults: &GenerationDefaults) -> String {
 }
 
 const CONFIG: Source = Source::GenerationConfig;
+
+/// A copy of a golden folder, with this `eos_token_id` and this `generation_config.json`.
+fn folder(name: &str, eos: &str, generation: Option<&str>) -> Checkpoint {
+    let (from, to) = (path("llama3"), Path::new(env!("CARGO_TARGET_TMPDIR")).join(name));
+    fs::create_dir_all(&to).expect("the folder can be made");
+    let config = fs::read_to_string(from.join("config.json")).expect("a golden file");
+    let config = config.replace("\"eos_token_id\": 2", &format!("\"eos_token_id\": {eos}"));
+    fs::write(to.join("config.json"), config).expect("writable");
+    fs::copy(from.join("model.safetensors"), to.join("model.safetensors")).expect("writable");
+    if let Some(json) = generation {
+        fs::write(to.join("generation_config.json"), json).expect("writable");
+    }
+    Checkpoint::open(&to).expect("sound")
+}
+
+#[test]
+fn a_folder_without_generation_config_ends_where_its_config_says() {
+    let ends = |checkpoint: &Checkpoint| {
+        let alone = checkpoint.ends().map(|it| it.ends().to_vec());
+        let all = checkpoint.generation_defaults().map(|it| it.ends().to_vec());
+        assert_eq!(all.as_ref().ok(), alone.as_ref().ok());
+        all
+    };
+    let sound = |checkpoint: Checkpoint| ends(&checkpoint).expect("sound");
+    assert_eq!(sound(folder("ends-one", "2", None)), [2]);
+    assert_eq!(sound(folder("ends-two", "[106, 1, 1]", None)), [1, 106]);
+    assert!(sound(folder("ends-none", "null", None)).is_empty());
+    assert_eq!(sound(folder("ends-other", "2", Some("{\"eos_token_id\": 3}"))), [3]);
+    assert!(sound(folder("ends-else", "2", Some("{}"))).is_empty());
+    let error = ends(&folder("ends-text", "\"</s>\"", None)).expect_err("no token");
+    assert!(error.to_string().contains("expected eos_token_id to be a token id"), "{error}");
+    assert!(ends(&folder("ends-negative", "-1", None)).is_err());
+}
+
+#[test]
+fn ends_alone_pass_over_everything_else() {
+    let json = "{\"top_p\": \"hot\", \"eos_token_id\": [7, 3]}";
+    let checkpoint = folder("ends-hot", "2", Some(json));
+    assert!(checkpoint.generation_defaults().is_err());
+    assert_eq!(checkpoint.ends().expect("sound").ends(), [3, 7]);
+}
 
 #[test]
 fn files_as_they_are_published() {

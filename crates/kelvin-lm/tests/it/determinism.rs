@@ -8,8 +8,8 @@ use kelvin_lm::kernel::{Activations, Level, Profile};
 use kelvin_lm::model::{Row, Scratch, Wanted};
 use kelvin_lm::{Checkpoint, EngineOptions, KvCache, Model, ModelOptions, Session, WeightDtype};
 
-use crate::real;
 use crate::tiny::{self, Shape, Stored, Tiny};
+use crate::{folders, real};
 
 /// The hash of each row of logits of one prompt.
 type Rows = Vec<u64>;
@@ -132,7 +132,14 @@ impl Case {
         }
         for level in Level::available() {
             let forced = self.model(2, Some(level));
-            assert_eq!(alone(&forced, slow, 64), expected_slow, "{level}");
+            for chunk in [1, 7, 64] {
+                assert_eq!(
+                    alone(&forced, slow, chunk),
+                    expected_slow,
+                    "{level}, chunks of {chunk}"
+                );
+            }
+            assert_eq!(together(&forced, slow), expected_slow, "{level}, in a batch");
         }
     }
 }
@@ -148,8 +155,9 @@ fn file(tiny: &Tiny, stored: Stored) -> Checkpoint {
     Checkpoint::Gguf(Gguf::parse(tiny.file(stored)).expect("the file is well formed"))
 }
 
-fn folder(tiny: &Tiny, stored: Stored) -> Checkpoint {
-    let name = format!("determinism-{}-{stored:?}", tiny.shape.architecture);
+/// The folder of one test, which no other writes while it reads.
+fn folder(test: &str, tiny: &Tiny, stored: Stored) -> Checkpoint {
+    let name = format!("determinism-{test}-{}-{stored:?}", tiny.shape.architecture);
     Checkpoint::open(&tiny.write_folder(&name, stored)).expect("the folder is well formed")
 }
 
@@ -176,12 +184,28 @@ fn folders_give_the_same_bits_however_they_are_run_in_every_format() {
         let prompts = prompts(shape.vocab_size, 100);
         for stored in [Stored::F32, Stored::F16, Stored::BF16] {
             let tiny = Tiny::new(shape).rounded(stored);
-            Case::new(folder(&tiny, stored)).check(&prompts, &prompts);
+            Case::new(folder("formats", &tiny, stored)).check(&prompts, &prompts);
         }
-        let case = || Case::new(folder(&Tiny::new(shape), Stored::F32));
+        let case = || Case::new(folder("formats", &Tiny::new(shape), Stored::F32));
         for dtype in [WeightDtype::BF16, WeightDtype::Q8_0] {
             Case { dtype, ..case() }.check(&prompts, &prompts);
         }
+    }
+}
+
+/// Folders whose settings the small models above have not: an untied head, other rotary positions,
+/// caps.
+#[test]
+fn variants_give_the_same_bits_however_they_are_run() {
+    for name in ["gpt2-untied", "llama3", "gemma3-softcap", "gemma3-image"] {
+        let case = || Case::new(folders::open(name));
+        let config = case().checkpoint.config().expect("sound");
+        let vocab_size = u32::try_from(config.vocab_size).expect("a small one");
+        let prompts = prompts(vocab_size, 100);
+        case().check(&prompts, &prompts);
+        Case { profile: Profile::Portable, ..case() }.check(&prompts, &prompts);
+        let (dtype, activations) = (WeightDtype::Q8_0, Activations::F32);
+        Case { dtype, activations, ..case() }.check(&prompts, &prompts);
     }
 }
 
@@ -190,7 +214,7 @@ fn each_profile_has_its_own_bits_on_every_level() {
     for shape in SHAPES {
         let prompts = prompts(shape.vocab_size, 70);
         let rows = [Profile::Fast, Profile::Portable].map(|profile| {
-            let case = Case::new(folder(&Tiny::new(shape), Stored::F32));
+            let case = Case::new(folder("profiles", &Tiny::new(shape), Stored::F32));
             let case = Case { profile, ..case };
             case.check(&prompts, &prompts);
             alone(&case.model(1, None), &prompts, 64)

@@ -390,6 +390,80 @@ fn added_tokens_equal_the_crate() {
     }
 }
 
+/// What `add_bos_token` and `add_eos_token` say counts where the tokenizer's own file cannot say it, as
+/// in transformers since version 5.
+#[test]
+fn the_file_says_what_goes_around_a_prompt() {
+    let plain = fixture("gpt2.json");
+    let end = Tokenizer::from_json(&plain, None).expect("sound").eos().expect("the end of text");
+    let template = json!({
+        "type": "TemplateProcessing",
+        "single": [
+            {"SpecialToken": {"id": "<|endoftext|>", "type_id": 0}},
+            {"Sequence": {"id": "A", "type_id": 0}},
+        ],
+        "pair": [],
+        "special_tokens": {
+            "<|endoftext|>": {"id": "<|endoftext|>", "ids": [end], "tokens": ["<|endoftext|>"]},
+        },
+    });
+    let around = with("gpt2.json", &[("/post_processor", template)]);
+    let (vocab, merges) = (fixture("gpt2-vocab.json"), fixture("gpt2-merges.txt"));
+    for (added, from_pair) in
+        [("", false), (", \"add_bos_token\": false", false), (", \"add_bos_token\": true", true)]
+    {
+        let config = format!("{{\"bos_token\": \"<|endoftext|>\"{added}}}");
+        let config = Some(config.as_bytes());
+        let begins = |tokenizer: kelvin_lm::Result<Tokenizer>| {
+            let ids = tokenizer.expect("sound").encode_prompt("a", SpecialTokens::Text);
+            ids.expect("bytes").first() == Some(&end)
+        };
+        assert!(!begins(Tokenizer::from_json(&plain, config)), "{added}");
+        assert!(begins(Tokenizer::from_json(&around, config)), "{added}");
+        let pair = Tokenizer::from_vocab_and_merges(&vocab, &merges, config);
+        assert_eq!(begins(pair), from_pair, "{added}");
+    }
+}
+
+/// `added_tokens_decoder` has the last word about how a token is found, and adds tokens.
+#[test]
+fn the_configuration_adds_tokens_and_says_how_they_are_found() {
+    let mut value: Value = serde_json::from_slice(&fixture("gpt2.json")).expect("JSON");
+    let mut added = value["added_tokens"].as_array().expect("a list").clone();
+    let next = 1 + added
+        .iter()
+        .chain(value["model"]["vocab"].as_object().expect("an object").values())
+        .map(|it| it.get("id").unwrap_or(it).as_u64().expect("an id"))
+        .max()
+        .expect("some");
+    added[0]["lstrip"] = json!(true);
+    added[0]["rstrip"] = json!(true);
+    let mut new = added[0].clone();
+    new["id"] = json!(next);
+    new["content"] = json!("<NEW>");
+    new["special"] = json!(false);
+    added.push(new);
+    let mut decoder = serde_json::Map::new();
+    for token in &added {
+        let mut token = token.clone();
+        let id = token.as_object_mut().expect("an object").remove("id").expect("an id");
+        decoder.insert(id.to_string(), token);
+    }
+    let config = json!({ "added_tokens_decoder": decoder }).to_string();
+    let two = Tokenizer::from_json(&fixture("gpt2.json"), Some(config.as_bytes())).expect("sound");
+    value["added_tokens"] = Value::from(added);
+    let one = serde_json::to_vec(&value).expect("JSON");
+    let one = Tokenizer::from_json(&one, None).expect("sound");
+    let strings = Strings::with(vec!["<|endoftext|>".to_owned(), "<NEW>".to_owned()]);
+    for number in 0..COUNT {
+        let text = strings.get(number);
+        for special in [SpecialTokens::Text, SpecialTokens::Parse] {
+            let (two, one) = (two.encode(&text, special), one.encode(&text, special));
+            assert_eq!(two.expect("tokens"), one.expect("tokens"), "{special:?}: {text:?}");
+        }
+    }
+}
+
 /// GPT-2's two files are its `tokenizer.json` without the list of added tokens.
 #[test]
 fn vocab_and_merges_are_the_same_tokenizer() {
@@ -404,9 +478,10 @@ fn vocab_and_merges_are_the_same_tokenizer() {
             assert_eq!(two.expect("tokens"), one.expect("tokens"), "{special:?}: {text:?}");
         }
     }
-    assert_eq!(
-        (two.bos(), two.eos(), two.add_bos()),
-        (two.eos(), two.token_id("<|endoftext|>"), false)
-    );
+    let end = two.token_id("<|endoftext|>");
+    for tokenizer in [&one, &two] {
+        let roles = (tokenizer.bos(), tokenizer.eos(), tokenizer.add_bos());
+        assert_eq!(roles, (end, end, false));
+    }
     assert!(two.is_end(two.eos().expect("the end of text")));
 }

@@ -29,9 +29,9 @@ pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<()>
         ("type", Align::Left),
         ("from", Align::Left),
     ]);
-    for folder::Entry { name, n_bytes, format, .. } in own {
+    for folder::Entry { name, n_bytes, format, dtype, .. } in own {
         let format = format.unwrap_or_else(|| "not a model".to_owned());
-        table.row([name, bytes(n_bytes), format, String::new(), "folder".to_owned()]);
+        table.row([name, bytes(n_bytes), format, dtype.unwrap_or_default(), "folder".to_owned()]);
     }
     for cached::Entry { name, n_bytes, format, dtype, .. } in cached {
         table.row([name, bytes(n_bytes), format, dtype.unwrap_or_default(), "hub".to_owned()]);
@@ -46,7 +46,7 @@ fn own_json(entry: &folder::Entry) -> Value {
         "path": entry.path.to_string_lossy(),
         "bytes": entry.n_bytes,
         "format": entry.format,
-        "dtype": null,
+        "dtype": entry.dtype,
         "from": "folder",
         "commit": null,
     })

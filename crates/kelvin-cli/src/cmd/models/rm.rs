@@ -2,17 +2,18 @@
 
 use std::fs;
 use std::io::{self, IsTerminal as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::ArgMatches;
-use kelvin_lm::hub::{CachedRepo, ModelName, RepoId};
+use kelvin_lm::hub::{CachedRepo, RepoId};
 use serde_json::json;
 
 use crate::args::policy::text;
 use crate::console::Console;
 use crate::exit::Failure;
-use crate::models::{Places, cached, folder};
+use crate::models::folder::{self, Kind};
+use crate::models::{Places, cached};
 use crate::term::number::{bytes, counted};
 
 /// What would go.
@@ -20,6 +21,8 @@ use crate::term::number::{bytes, counted};
 enum Target {
     /// A GGUF file in Kelvin's folder.
     File { path: PathBuf, n_bytes: u64 },
+    /// A folder there, or a link to one.
+    Folder { path: PathBuf, n_bytes: u64, what: String },
     /// A repository's folder in the hub's cache.
     Repo { id: RepoId, path: PathBuf, n_bytes: u64, what: String },
 }
@@ -39,17 +42,16 @@ pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<()>
     Ok(console.talk(&format!("removed {path}: {} freed", bytes(freed)))?)
 }
 
-/// The file or folder of a name, by the order of `-m`: Kelvin's folder, then the hub's cache.
+/// What a name means here, by the order of `-m`: Kelvin's folder, then the hub's cache.
 fn find(name: &str, places: Places<'_>) -> Result<Target, Failure> {
     if let Some(entry) = folder::list(places.folder).into_iter().find(|entry| entry.is_called(name))
     {
-        let n_bytes = entry.path.symlink_metadata().map_or(0, |link| link.len());
-        return Ok(Target::File { path: entry.path, n_bytes });
+        return Target::own(entry);
     }
     if let Some(repo) = cached::repos(&places.cache(), name).into_iter().next() {
-        let of_part =
-            name.parse::<ModelName>().is_ok_and(|name| name != name.repo().clone().into());
-        return if of_part { Err(part(&repo)) } else { Ok(Target::of(repo)) };
+        // also one that is spelled out and what the bare name means: who types it means that alone
+        let has_part = name.contains(['@', ':']);
+        return if has_part { Err(part(&repo)) } else { Ok(Target::of(repo)) };
     }
     let (folder, cache) = (places.folder.display(), places.hub.cache.display());
     let failure = Failure::read(format!("no model {name:?} in {folder} or {cache}"));
@@ -62,7 +64,41 @@ fn part(repo: &CachedRepo) -> Failure {
         .hint(format!("kelvin models rm {}", repo.id))
 }
 
+/// Bytes and number of the files below a folder, no link followed.
+fn content(folder: &Path) -> (u64, usize) {
+    let Ok(entries) = fs::read_dir(folder) else { return (0, 0) };
+    let of = |entry: fs::DirEntry| match entry.metadata() {
+        Ok(found) if found.is_dir() => content(&entry.path()),
+        Ok(found) => (found.len(), 1),
+        Err(_) => (0, 1),
+    };
+    let sum = |(bytes, files): (u64, usize), (more, n): (u64, usize)| (bytes + more, files + n);
+    entries.filter_map(Result::ok).map(of).fold((0, 0), sum)
+}
+
 impl Target {
+    /// A model in Kelvin's folder. A folder without weights may be anything, and stays.
+    fn own(entry: folder::Entry) -> Result<Self, Failure> {
+        let folder::Entry { path, kind, format, .. } = entry;
+        match (kind, format) {
+            (Kind::File, _) => {
+                let n_bytes = path.symlink_metadata().map_or(0, |link| link.len());
+                Ok(Self::File { path, n_bytes })
+            }
+            (Kind::Folder, _) if path.is_symlink() => {
+                Ok(Self::Folder { path, n_bytes: 0, what: "a link".to_owned() })
+            }
+            (Kind::Folder, Some(_)) => {
+                let (n_bytes, n_files) = content(&path);
+                Ok(Self::Folder { path, n_bytes, what: counted(n_files, "file") })
+            }
+            (Kind::Folder, None) => {
+                let what = format!("{} has no safetensors: it is no model", path.display());
+                Err(Failure::read(what).hint("folders that are none are yours to remove"))
+            }
+        }
+    }
+
     fn of(repo: CachedRepo) -> Self {
         let n_bytes = repo.n_bytes();
         let what = counted(repo.snapshots.len(), "revision");
@@ -70,13 +106,17 @@ impl Target {
     }
 
     fn path(&self) -> &PathBuf {
-        let (Self::File { path, .. } | Self::Repo { path, .. }) = self;
-        path
+        match self {
+            Self::File { path, .. } | Self::Folder { path, .. } | Self::Repo { path, .. } => path,
+        }
     }
 
     fn describe(&self) -> String {
         match self {
             Self::File { path, n_bytes } => format!("{} ({})", path.display(), bytes(*n_bytes)),
+            Self::Folder { path, n_bytes, what } => {
+                format!("{} ({}, {what})", path.display(), bytes(*n_bytes))
+            }
             Self::Repo { id, path, n_bytes, what } => {
                 format!("{id}: {} ({}, {what})", path.display(), bytes(*n_bytes))
             }
@@ -85,16 +125,16 @@ impl Target {
 
     /// Removes it; the bytes that this frees.
     fn remove(&self, places: Places<'_>) -> Result<u64> {
-        match self {
-            Self::Repo { id, .. } => Ok(places.cache().remove(id)?),
-            Self::File { path, n_bytes } => {
-                fs::remove_file(path).map_err(|error| {
-                    Failure::failed(format!("{} cannot be removed", path.display()))
-                        .caused_by(error)
-                })?;
-                Ok(*n_bytes)
-            }
-        }
+        let (removed, n_bytes) = match self {
+            Self::Repo { id, .. } => return Ok(places.cache().remove(id)?),
+            Self::File { path, n_bytes } => (fs::remove_file(path), n_bytes),
+            // which removes links and follows none
+            Self::Folder { path, n_bytes, .. } => (fs::remove_dir_all(path), n_bytes),
+        };
+        removed.map_err(|error| {
+            Failure::failed(format!("{} cannot be removed", self.path().display())).caused_by(error)
+        })?;
+        Ok(*n_bytes)
     }
 }
 

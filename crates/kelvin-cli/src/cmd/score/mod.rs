@@ -6,6 +6,8 @@ mod report;
 mod row;
 mod subject;
 
+use std::path::Path;
+
 use anyhow::Result;
 use clap::ArgMatches;
 use kelvin_lm::eval::Windows;
@@ -19,6 +21,7 @@ use crate::args::policy::text;
 use crate::console::Console;
 use crate::exit::{Code, Failure};
 use crate::load::{self, Loaded};
+use crate::memory;
 use crate::models;
 use crate::playback;
 
@@ -49,7 +52,11 @@ fn score_all(
     console: &mut Console<'_>,
     mut tell: impl FnMut(&Row<'_>, &mut Console<'_>) -> Result<()>,
 ) -> Result<()> {
-    for name in model_names(matches)? {
+    let names = model_names(matches)?;
+    for name in &names {
+        models::locate(name, console.places())?; // before any is scored, which may take hours
+    }
+    for name in names {
         let loaded = load_model(name, matches, console)?;
         let windows = windows(matches, &loaded)?;
         console.talk(&introduction(&loaded, windows))?;
@@ -99,9 +106,15 @@ impl Teller {
     }
 }
 
-fn load_model(name: &str, matches: &ArgMatches, console: &Console<'_>) -> Result<Loaded> {
-    let (checkpoint, card) = load::open_named(name, console)?;
-    load::assemble(&checkpoint, card, load::model_options(matches)?)
+fn load_model(name: &str, matches: &ArgMatches, console: &mut Console<'_>) -> Result<Loaded> {
+    let (checkpoint, mut card) = load::open_named(name, console)?;
+    let called_so = |other: &&String| load::called(other, Path::new(other.as_str())) == card.name;
+    if model_names(matches)?.into_iter().filter(called_so).count() > 1 {
+        name.clone_into(&mut card.name); // files of one name in several folders
+    }
+    let options = load::model_options(matches)?;
+    memory::check(&checkpoint, &card, options.dtype, console)?;
+    load::assemble(&checkpoint, card, options)
 }
 
 fn windows(matches: &ArgMatches, loaded: &Loaded) -> Result<Windows> {

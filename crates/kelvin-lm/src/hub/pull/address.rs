@@ -50,12 +50,17 @@ impl fmt::Display for Origin {
 /// # Errors
 /// [`ErrorKind::Parameter`] for one that is not http or https with a host, or carries more than a path.
 pub(super) fn endpoint(address: &str) -> Result<Origin> {
-    let plain = !address.contains(['?', '#', '@']);
-    Origin::of(address).filter(|_| plain).ok_or_else(|| {
-        let detail = format!("HF_ENDPOINT = {address:?} is not an http or https address");
+    let wrong = |detail: String| {
         Error::new(ErrorKind::Parameter, detail)
             .hint("unset HF_ENDPOINT for https://huggingface.co, or name a mirror in full")
-    })
+    };
+    if address.contains(['@', '?', '#']) {
+        // without the address: it may hold a password
+        let detail = "HF_ENDPOINT holds more than an address (a name or password, ? or #)";
+        return Err(wrong(detail.to_owned()));
+    }
+    Origin::of(address)
+        .ok_or_else(|| wrong(format!("HF_ENDPOINT = {address:?} is not an http or https address")))
 }
 
 /// Where a redirect from `base` to `location` leads.
@@ -150,6 +155,12 @@ mod tests {
             ["", "huggingface.co", "ftp://x", "https://x?y", "https://a:b@x", "https://x#y"]
         {
             assert!(endpoint(address).is_err(), "{address}");
+        }
+        for secret in ["https://ada:hf_secret@hub", "ada:hf_secret@hub", "https://hub?t=hf_secret"]
+        {
+            let told = endpoint(secret).expect_err("more than an address").to_string();
+            let expected = "HF_ENDPOINT holds more than an address (a name or password, ? or #)";
+            assert_eq!(told, expected);
         }
     }
 

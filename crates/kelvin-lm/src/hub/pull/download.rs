@@ -78,14 +78,13 @@ impl Download<'_, '_> {
         while Some(partial.len()) != self.file.n_bytes {
             match self.stream(partial) {
                 Ok(()) => break,
-                Err(Trouble::Lasting(error)) => return Err(error),
-                Err(Trouble::Passing(error)) => {
+                Err(trouble) => {
                     // a server that begins anew each time gains no ground
                     if partial.len() >= furthest.saturating_add(GROUND) {
                         furthest = partial.len();
                         budget.refill();
                     }
-                    budget.spend(error, self.watch)?;
+                    budget.spend(trouble, self.watch)?;
                 }
             }
         }

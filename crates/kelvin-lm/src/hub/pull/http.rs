@@ -9,7 +9,7 @@ use ureq::{Agent, Body, Proxy};
 
 use super::address::{self, Origin};
 use super::refusal::{self, Asked};
-use crate::hub::{Environment, Token};
+use crate::hub::{Certificates, Environment, Token};
 use crate::{Error, ErrorKind, Result};
 
 /// Redirects followed, one after the other.
@@ -24,6 +24,8 @@ const SILENCE: Duration = Duration::from_mins(1);
 pub(super) enum Trouble {
     /// It may come if asked again.
     Passing(Error),
+    /// It may come if asked again after this pause, says the server.
+    Later(Error, Duration),
     /// It will not.
     Lasting(Error),
 }
@@ -76,8 +78,8 @@ impl Http {
     pub(super) fn new(environment: &Environment) -> Result<Self> {
         let origin = address::endpoint(&environment.endpoint)?;
         let mut tls = TlsConfig::builder();
-        if let Some(path) = &environment.certificates {
-            tls = tls.root_certs(certificates(path)?);
+        if let Some(file) = &environment.certificates {
+            tls = tls.root_certs(certificates(file)?);
         }
         let agent = Agent::config_builder()
             .http_status_as_error(false)
@@ -129,7 +131,10 @@ impl Http {
                         return Ok(Answer { response, facts });
                     }
                 }
-                _ => return Err(refusal::of(status, response.headers(), self, asked)),
+                _ if at_home => {
+                    return Err(refusal::of(status, response.headers(), self, asked));
+                }
+                _ => return Err(refusal::elsewhere(status, response.headers(), &place, asked)),
             }
         }
         let detail = format!("{} redirects more than {LONGEST_WAY} times", self.origin);
@@ -158,7 +163,7 @@ impl Http {
     /// A request that got no answer.
     fn lost(error: ureq::Error, place: &str) -> Trouble {
         use ureq::Error::{BadUri, Http, Protocol, Rustls, Tls};
-        let host = Origin::of(place).map_or_else(|| place.to_owned(), |origin| origin.to_string());
+        let host = host(place);
         let (what, hint) = match error {
             Rustls(_) | Tls(_) => (
                 "cannot show that it is who it says",
@@ -191,14 +196,20 @@ impl Facts {
     }
 }
 
+/// Whom an address leads to, as people are told.
+pub(super) fn host(place: &str) -> String {
+    Origin::of(place).map_or_else(|| place.to_owned(), |origin| origin.to_string())
+}
+
 /// A header's value, where it is one and text.
 pub(super) fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     headers.get(name)?.to_str().ok()
 }
 
-fn certificates(path: &std::path::Path) -> Result<RootCerts> {
+fn certificates(file: &Certificates) -> Result<RootCerts> {
+    let Certificates { variable, path } = file;
     let pem = fs::read(path).map_err(|error| {
-        let detail = "the certificates that SSL_CERT_FILE names cannot be read";
+        let detail = format!("the certificates that {variable} names cannot be read");
         Error::new(ErrorKind::Io, detail).in_file(path).caused_by(error)
     })?;
     let found: Vec<Certificate<'static>> = ureq::tls::parse_pem(&pem)
@@ -208,7 +219,7 @@ fn certificates(path: &std::path::Path) -> Result<RootCerts> {
         })
         .collect();
     if found.is_empty() {
-        let detail = "the file that SSL_CERT_FILE names holds no certificate";
+        let detail = format!("the file that {variable} names holds no certificate");
         return Err(Error::new(ErrorKind::Parameter, detail).in_file(path));
     }
     Ok(found.into())

@@ -1,6 +1,6 @@
 //! What the hub says is in a repository, and what of it a model needs.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -12,12 +12,13 @@ use crate::hub::name::is_commit;
 use crate::{Error, ErrorKind, Result};
 
 /// The texts beside the weights, in the order they are brought: the small and telling ones first.
-const TEXTS: [&str; 6] = [
+const TEXTS: [&str; 7] = [
     CONFIG,
     "generation_config.json",
     TOKENIZER,
     "tokenizer_config.json",
     "special_tokens_map.json",
+    "added_tokens.json",
     "chat_template.jinja",
 ];
 
@@ -29,15 +30,6 @@ const LIST: Limits = Limits { bytes: 1 << 25, keys: 1 << 21, items: 1 << 19 };
 pub(super) struct Listing {
     pub(super) commit: String,
     pub(super) files: Vec<FileName>,
-}
-
-/// What of a listing a model needs.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Needed {
-    /// Files to bring.
-    pub(super) files: Vec<FileName>,
-    /// Whether the index among them names further ones.
-    pub(super) index: Option<FileName>,
 }
 
 impl Listing {
@@ -67,22 +59,21 @@ impl Listing {
         Ok(Self { commit: sha, files: files.into_iter().collect() })
     }
 
-    /// What a model needs of these; `wanted` names a GGUF file, in full or by its end.
+    /// What a model needs of these, and of an index's shards the index; `wanted` names a GGUF file,
+    /// in full or by its end.
     ///
     /// # Errors
     /// Those of [`choice::choose`].
-    pub(super) fn needed(&self, wanted: Option<&FileName>) -> Result<Needed> {
+    pub(super) fn needed(&self, wanted: Option<&FileName>) -> Result<Vec<FileName>> {
         match choice::choose(&self.files, wanted)? {
-            Choice::Gguf(file) => Ok(Needed { files: vec![file], index: None }),
+            Choice::Gguf(file) => Ok(vec![file]),
             Choice::Folder => {
                 let is_single = choice::has(&self.files, SINGLE);
                 let has_tokenizer = choice::has(&self.files, TOKENIZER);
                 let vocabulary = VOCABULARY.into_iter().filter(|_| !has_tokenizer);
                 let weights = [if is_single { SINGLE } else { INDEX }];
                 let names = TEXTS.into_iter().chain(vocabulary).chain(weights);
-                let files = names.filter(|name| choice::has(&self.files, name)).map(str::parse);
-                let index = (!is_single).then(|| INDEX.parse()).transpose()?;
-                Ok(Needed { files: files.collect::<Result<_>>()?, index })
+                names.filter(|name| choice::has(&self.files, name)).map(str::parse).collect()
             }
         }
     }
@@ -93,12 +84,7 @@ impl Listing {
     /// [`ErrorKind::Network`] for an index of another form, with a name that leads out of its folder
     /// or that the repository lacks.
     pub(super) fn shards(&self, index: &[u8]) -> Result<Vec<FileName>> {
-        #[derive(Deserialize)]
-        struct Index {
-            weight_map: BTreeMap<String, String>,
-        }
-        let Index { weight_map } = read(index, INDEX, Limits::INDEX)?;
-        let names: BTreeSet<String> = weight_map.into_values().collect();
+        let names = choice::shards(index).map_err(|error| unexpected(INDEX, error))?;
         let shards = names.iter().map(|name| file_name(name)).collect::<Result<Vec<_>>>()?;
         let lacking = shards.iter().find(|shard| {
             let is_plain = shard.ends_with(".safetensors") && shard.depth() == 0;
@@ -125,9 +111,11 @@ fn file_name(name: &str) -> Result<FileName> {
 
 /// JSON from a server, typed; keys that mean nothing here are passed over.
 fn read<T: DeserializeOwned>(bytes: &[u8], what: &str, limits: Limits) -> Result<T> {
-    json::object(bytes, what, limits).map_err(|error| {
-        Error::new(ErrorKind::Network, format!("{what} is not what was expected")).caused_by(error)
-    })
+    json::object(bytes, what, limits).map_err(|error| unexpected(what, error))
+}
+
+fn unexpected(what: &str, error: Error) -> Error {
+    Error::new(ErrorKind::Network, format!("{what} is not what was expected")).caused_by(error)
 }
 
 #[cfg(test)]
@@ -148,7 +136,7 @@ mod tests {
 
     fn needed(files: &[&str]) -> Vec<String> {
         let needed = listing(files).expect("a list").needed(None).expect("a model");
-        needed.files.iter().map(ToString::to_string).collect()
+        needed.iter().map(ToString::to_string).collect()
     }
 
     #[test]
@@ -163,8 +151,17 @@ mod tests {
             "pytorch_model.bin",
             "model.safetensors.index.json",
             "vocab.json",
+            "added_tokens.json",
+            "special_tokens_map.json",
         ];
-        assert_eq!(needed(&files), ["config.json", "tokenizer.json", "model.safetensors"]);
+        let expected = [
+            "config.json",
+            "tokenizer.json",
+            "special_tokens_map.json",
+            "added_tokens.json",
+            "model.safetensors",
+        ];
+        assert_eq!(needed(&files), expected);
     }
 
     #[test]
@@ -190,10 +187,8 @@ mod tests {
             "a/c.safetensors",
         ];
         let listing = listing(&files).expect("a list");
-        assert_eq!(
-            listing.needed(None).expect("a model").index,
-            Some(INDEX.parse().expect("a name"))
-        );
+        let needed = listing.needed(None).expect("a model");
+        assert_eq!(needed.last().map(FileName::as_str), Some(INDEX));
         let index = br#"{"metadata":{},"weight_map":{"x":"a-2.safetensors","y":"a-1.safetensors","z":"a-2.safetensors"}}"#;
         let shards = listing.shards(index).expect("two");
         assert_eq!(shards.iter().map(FileName::as_str).collect::<Vec<_>>(), &files[3..5]);

@@ -219,7 +219,7 @@ impl Client {
             commit: listing.commit.clone(),
             files: Vec::new(),
         };
-        self.describe_all(&mut plan, needed.files, watch)?;
+        self.describe_all(&mut plan, needed, watch)?;
         if let Some(config) = self.content(&plan, CONFIG, watch)? {
             let config = Config::from_json(&config);
             config.map_err(|error| Error::new(error.kind(), format!("{name}: {error}")))?;
@@ -344,19 +344,27 @@ fn resolve(repo: &RepoId, commit: &str, file: &FileName) -> String {
 /// The way out where a repository holds no model for Kelvin.
 fn advise(error: &Error, name: &ModelName, listing: &Listing) -> Error {
     let repo = name.repo();
+    let whole = name.clone().without_file();
     let detail = format!("{name}: {error}");
-    let hint = match Weights::among(&listing.files) {
-        Weights::Gguf => {
-            format!("name one: kelvin models pull {repo}:FILE, or the end of its name")
+    let hint = match (Weights::among(&listing.files), name.file()) {
+        (Weights::Gguf, _) if error.kind() == ErrorKind::Unsupported => {
+            "name a whole file, or join the parts with llama.cpp's llama-gguf-split --merge"
+                .to_owned()
         }
-        Weights::Pickle => format!(
+        (Weights::Gguf, _) => {
+            format!("name one: kelvin models pull {whole}:FILE, or the end of its name")
+        }
+        (Weights::Safetensors, Some(file)) => {
+            format!("leave :{file} out, as the weights are safetensors: kelvin models pull {whole}")
+        }
+        (Weights::Pickle, _) => format!(
             "many such repositories have a safetensors version as a pull request: {repo}@refs/pr/N; \
              or convert it with transformers' save_pretrained"
         ),
-        Weights::Safetensors => {
+        (Weights::Safetensors, None) => {
             "Kelvin needs config.json and tokenizer.json beside the weights".to_owned()
         }
-        Weights::Missing => {
+        (Weights::Missing, _) => {
             "a model has model.safetensors, its index and shards, or .gguf files".to_owned()
         }
     };

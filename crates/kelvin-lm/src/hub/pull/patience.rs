@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::http::{Attempt, Trouble};
 use super::{Event, Watch};
-use crate::{Error, Result};
+use crate::Result;
 
 /// The longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
@@ -22,7 +22,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 pub struct Patience {
     /// Tries in a row without progress; at least one is made.
     pub tries: u32,
-    /// The pause after the first; it doubles with each, up to half a minute.
+    /// The pause after the first; it doubles with each, up to half a minute. A server that asks for
+    /// a longer one has it, up to a minute.
     pub pause: Duration,
 }
 
@@ -49,17 +50,22 @@ impl<'p> Budget<'p> {
         self.failures = 0;
     }
 
-    /// Waits before another try.
+    /// Waits before another try, as long as the server asks if that is longer.
     ///
     /// # Errors
-    /// `error` itself, where this was the last.
-    pub(super) fn spend(&mut self, error: Error, watch: &mut Watch<'_>) -> Result<()> {
+    /// That of the trouble, where it lasts or this was the last try.
+    pub(super) fn spend(&mut self, trouble: Trouble, watch: &mut Watch<'_>) -> Result<()> {
+        let (error, asked) = match trouble {
+            Trouble::Lasting(error) => return Err(error),
+            Trouble::Passing(error) => (error, Duration::ZERO),
+            Trouble::Later(error, pause) => (error, pause),
+        };
         self.failures += 1;
         if self.failures >= self.patience.tries {
             return Err(error);
         }
         let doubled = 1_u32.checked_shl(self.failures - 1).unwrap_or(u32::MAX);
-        let pause = self.patience.pause.saturating_mul(doubled).min(LONGEST_PAUSE);
+        let pause = self.patience.pause.saturating_mul(doubled).min(LONGEST_PAUSE).max(asked);
         watch(Event::Retry { cause: &error, pause });
         thread::sleep(pause);
         Ok(())
@@ -77,8 +83,7 @@ impl<'p> Budget<'p> {
         loop {
             match attempt() {
                 Ok(found) => return Ok(found),
-                Err(Trouble::Lasting(error)) => return Err(error),
-                Err(Trouble::Passing(error)) => self.spend(error, watch)?,
+                Err(trouble) => self.spend(trouble, watch)?,
             }
         }
     }
@@ -87,7 +92,7 @@ impl<'p> Budget<'p> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ErrorKind;
+    use crate::{Error, ErrorKind};
 
     #[test]
     fn pauses_double_and_tries_end() {
@@ -101,10 +106,15 @@ mod tests {
             },
             || {
                 tries += 1;
-                Err(Trouble::Passing(Error::new(ErrorKind::Network, format!("try {tries}"))))
+                let error = Error::new(ErrorKind::Network, format!("try {tries}"));
+                // a server that asks for 3 has it where that is longer
+                Err(match tries {
+                    1 | 3 => Trouble::Later(error, Duration::from_nanos(3)),
+                    _ => Trouble::Passing(error),
+                })
             },
         );
         assert_eq!(ended.expect_err("it never works").to_string(), "try 4");
-        assert_eq!(pauses, [1, 2, 4]);
+        assert_eq!(pauses, [3, 2, 4]);
     }
 }

@@ -1,13 +1,17 @@
-//! What the hub says no with, and what a user can do about it.
+//! What the hub says no with, or the host that keeps its files, and what a user can do about it.
 
-use ureq::http::HeaderMap;
+use std::time::Duration;
 
-use super::http::{Http, Trouble, text};
+use ureq::http::{HeaderMap, header};
+
+use super::http::{Http, Trouble, host, text};
 use crate::hub::{FileName, RepoId, Revision};
 use crate::{Error, ErrorKind};
 
 /// Characters of a server's own words that are shown.
 const LONGEST_WORDS: usize = 200;
+/// The longest pause that is waited because a server asks for it.
+const LONGEST_WAIT: Duration = Duration::from_mins(1);
 
 /// What was asked of the hub.
 #[derive(Debug, Clone, Copy)]
@@ -18,7 +22,7 @@ pub(super) struct Asked<'a> {
     pub(super) file: Option<&'a FileName>,
 }
 
-/// The error for an answer that is neither a file nor the way to one.
+/// The error for an answer of the hub that is neither a file nor the way to one.
 pub(super) fn of(status: u16, headers: &HeaderMap, http: &Http, asked: &Asked<'_>) -> Trouble {
     let code = text(headers, "x-error-code").unwrap_or_default();
     let error = match (status, code) {
@@ -27,11 +31,7 @@ pub(super) fn of(status: u16, headers: &HeaderMap, http: &Http, asked: &Asked<'_
         (404, _) if asked.file.is_some() => no_file(asked),
         (401 | 404, _) => no_repo(status, http, asked),
         (403, _) => forbidden(http, asked),
-        (429, _) => {
-            let hint = "wait some minutes; with HF_TOKEN set the hub allows more";
-            plain(format!("{} answers that there were too many requests (429)", http.endpoint()))
-                .hint(hint)
-        }
+        (429, _) => too_many(http),
         (500..=599, _) => {
             let hint = "the hub has trouble of its own; try again later";
             plain(format!("{} answers with an error of its own ({status})", http.endpoint()))
@@ -43,7 +43,48 @@ pub(super) fn of(status: u16, headers: &HeaderMap, http: &Http, asked: &Asked<'_
         Some(words) => error.caused_by(format!("the hub says: {words}")),
         None => error,
     };
-    if status == 429 || status >= 500 { Trouble::Passing(error) } else { Trouble::Lasting(error) }
+    if status == 429 || status >= 500 { passing(error, headers) } else { Trouble::Lasting(error) }
+}
+
+/// The error for such an answer of another host, which the hub sends us to for a file's bytes. It
+/// knows nothing of repositories and tokens: its links are signed, and each try is given a new one.
+pub(super) fn elsewhere(
+    status: u16,
+    headers: &HeaderMap,
+    place: &str,
+    asked: &Asked<'_>,
+) -> Trouble {
+    let (host, kept) = (host(place), asked.file.map_or("its list of files", FileName::as_str));
+    let error = plain(format!("{host}, where the hub keeps {kept}, answers {status}"))
+        .hint("pull again; if it persists, a proxy or firewall is in between");
+    passing(error, headers)
+}
+
+/// An error that the next try may not meet: after the pause that the server asks for, if it does. A
+/// pause too long to wait is the user's to know.
+fn passing(error: Error, headers: &HeaderMap) -> Trouble {
+    match pause(headers) {
+        None => Trouble::Passing(error),
+        Some(pause) if pause <= LONGEST_WAIT => Trouble::Later(error, pause),
+        Some(pause) => {
+            let hint = format!("pull again in {} s, as it asks", pause.as_secs());
+            Trouble::Lasting(error.hint(hint))
+        }
+    }
+}
+
+/// The pause that a server asks for in seconds; a date counts as none.
+fn pause(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = text(headers, header::RETRY_AFTER.as_str())?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds))
+}
+
+fn too_many(http: &Http) -> Error {
+    let hint = match http.token() {
+        None => "wait some minutes; with HF_TOKEN set the hub allows more",
+        Some(_) => "wait some minutes",
+    };
+    plain(format!("{} answers that there were too many requests (429)", http.endpoint())).hint(hint)
 }
 
 fn gated(http: &Http, asked: &Asked<'_>) -> Error {

@@ -216,6 +216,8 @@ struct Llama {
     rope_scaling: Option<Parameters>,
     #[serde(default, deserialize_with = "json::nested")]
     rope_parameters: Option<Parameters>,
+    original_max_position_embeddings: Option<usize>,
+    partial_rotary_factor: Option<f32>,
     sliding_window: Option<usize>,
     attention_bias: Option<bool>,
     mlp_bias: Option<bool>,
@@ -234,9 +236,7 @@ impl Llama {
         if let Some(size) = self.sliding_window.filter(|&size| size < max_seq) {
             return Err(unsupported("sliding_window", &size, "null"));
         }
-        let parameters = self.rope_scaling.as_ref().or(self.rope_parameters.as_ref());
-        let base = self.rope_theta.unwrap_or(10_000.0);
-        let rope = parameters.cloned().unwrap_or_default().rope(base, max_seq)?;
+        let rope = self.rope(max_seq)?;
         let attention_bias = self.attention_bias == Some(true);
         let name = self.hidden_act.as_deref().unwrap_or("silu");
         Ok(Config {
@@ -268,6 +268,14 @@ impl Llama {
             post_norms: false,
             tied_head: self.tie_word_embeddings.unwrap_or(false),
         })
+    }
+
+    fn rope(&self, max_seq: usize) -> Result<Rope> {
+        let scaling = self.rope_scaling.as_ref().filter(|scaling| !scaling.is_empty());
+        let parameters = scaling.or(self.rope_parameters.as_ref()).cloned().unwrap_or_default();
+        parameters
+            .inside(self.original_max_position_embeddings, self.partial_rotary_factor)
+            .rope(self.rope_theta.unwrap_or(10_000.0), max_seq)
     }
 }
 
@@ -303,6 +311,8 @@ struct Gemma3 {
     rope_scaling: Option<Parameters>,
     #[serde(default, deserialize_with = "json::nested")]
     rope_parameters: Option<ByLayerType>,
+    original_max_position_embeddings: Option<usize>,
+    partial_rotary_factor: Option<f32>,
     attention_bias: Option<bool>,
     attn_logit_softcapping: Option<f32>,
     final_logit_softcapping: Option<f32>,
@@ -357,11 +367,17 @@ impl Gemma3 {
     fn ropes(&self, max_seq: usize) -> Result<(Rope, Rope)> {
         let by_type = self.rope_parameters.clone().unwrap_or_default();
         by_type.check()?;
-        if by_type.full_attention.is_some() && self.rope_scaling.is_some() {
+        let scaling = self.rope_scaling.clone().filter(|scaling| !scaling.is_empty());
+        if by_type.full_attention.is_some() && scaling.is_some() {
             return Err(unsupported("rope_scaling", &"a table beside rope_parameters", "null"));
         }
-        let full = self.rope_scaling.clone().or(by_type.full_attention).unwrap_or_default();
-        let sliding = by_type.sliding_attention.unwrap_or_default();
+        let whole = |parameters: Option<Parameters>| {
+            let (original, partial) =
+                (self.original_max_position_embeddings, self.partial_rotary_factor);
+            parameters.unwrap_or_default().inside(original, partial)
+        };
+        let (full, sliding) =
+            (whole(scaling.or(by_type.full_attention)), whole(by_type.sliding_attention));
         Ok((
             full.rope(self.rope_theta.unwrap_or(1_000_000.0), max_seq)?,
             sliding.rope(self.rope_local_base_freq.unwrap_or(10_000.0), max_seq)?,

@@ -8,7 +8,7 @@ use crate::format::{Text, json};
 use crate::{Error, ErrorKind, Result};
 
 /// `rope_parameters`, or `rope_scaling` before version 5.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 pub(super) struct Parameters {
     rope_theta: Option<f32>,
     rope_type: Option<String>,
@@ -22,6 +22,22 @@ pub(super) struct Parameters {
 }
 
 impl Parameters {
+    /// Whether nothing is said.
+    pub(super) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// With what `config.json` says outside the table: its length before the model was stretched wins,
+    /// its share of each head does not.
+    pub(super) fn inside(self, original_max_seq: Option<usize>, partial: Option<f32>) -> Self {
+        Self {
+            original_max_position_embeddings: original_max_seq
+                .or(self.original_max_position_embeddings),
+            partial_rotary_factor: self.partial_rotary_factor.or(partial),
+            ..self
+        }
+    }
+
     /// The rotary positions; `base` where these name none, `max_seq` where the model was never
     /// stretched.
     ///

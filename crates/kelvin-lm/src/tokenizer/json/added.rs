@@ -6,7 +6,7 @@ use std::fmt;
 
 use kelvin::TokenId;
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::super::TokenKind;
@@ -21,11 +21,19 @@ use super::config::Config;
 use crate::format::json::Object;
 use crate::{Error, ErrorKind};
 
-/// One of `added_tokens`.
-#[derive(Deserialize)]
-#[expect(clippy::struct_excessive_bools, reason = "the format's own switches, by its own names")]
+/// A token that is found as a whole, as a file lists it.
 pub(super) struct AddedToken<'a> {
     id: TokenId,
+    content: Text<'a>,
+    flags: Flags,
+    normalized: bool,
+}
+
+/// One of `added_tokens`, or of the values of `added_tokens_decoder`, whose keys are the ids.
+#[derive(Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "the format's own switches, by its own names")]
+struct Entry<'a> {
+    id: Option<TokenId>,
     #[serde(borrow)]
     content: Text<'a>,
     single_word: bool,
@@ -35,6 +43,12 @@ pub(super) struct AddedToken<'a> {
     special: bool,
 }
 
+/// The tokens of a list.
+pub(super) struct AddedTokens<'a>(pub(super) Vec<AddedToken<'a>>);
+
+/// The tokens of an object, whose keys are their ids.
+pub(super) struct TokensById<'a>(pub(super) AddedTokens<'a>);
+
 /// A token that is found as a whole.
 pub(super) struct Whole {
     token: TokenId,
@@ -43,7 +57,8 @@ pub(super) struct Whole {
     in_normalized: bool,
 }
 
-/// The pieces of the model, with those of the added tokens after them.
+/// The pieces of the model, with those of the added tokens after them: of the file, and of its
+/// configuration, which has the last word about how a token is found.
 ///
 /// An added token that is no piece has the next id; the `tokenizers` crate gives it that whatever the
 /// file says.
@@ -51,38 +66,62 @@ pub(super) fn pieces<'a>(
     doc: &Doc<'a>,
     vocab: &'a RawValue,
     added: Option<&'a RawValue>,
+    config: &Config<'a>,
 ) -> Result<(Pieces, Vec<AddedToken<'a>>), Error> {
     let mut pieces = vocabulary(doc, vocab, "model.vocab")?;
-    let Some(raw) = added else { return Ok((pieces, Vec::new())) };
-    let added: Vec<Object<AddedToken<'a>>> = doc.read(raw, "added_tokens")?;
-    let mut added: Vec<AddedToken<'a>> = added.into_iter().map(|object| object.0).collect();
-    for (at, AddedToken { id, content, .. }) in added.iter().enumerate() {
+    let mut all = Vec::new();
+    if let Some(raw) = added {
+        let AddedTokens(listed) = doc.read(raw, "added_tokens")?;
+        add(doc, raw, "added_tokens", &listed, &mut pieces)?;
+        all = listed;
+        all.sort_by_key(|token| token.id);
+        if let Some([token, _]) = all.array_windows().find(|[a, b]| a.id == b.id) {
+            return Err(doc.broken(raw, &format!("added_tokens: token {} comes twice", token.id)));
+        }
+    }
+    if let Some((doc, raw, AddedTokens(mut listed))) = config.added_tokens()? {
+        listed.sort_by_key(|token| token.id);
+        add(doc, raw, "added_tokens_decoder", &listed, &mut pieces)?;
+        all.retain(|token| listed.binary_search_by_key(&token.id, |token| token.id).is_err());
+        all.extend(listed);
+        all.sort_by_key(|token| token.id);
+    }
+    Ok((pieces, all))
+}
+
+/// Checks each token of a list, and appends those that are no pieces yet.
+fn add<'a>(
+    doc: &Doc<'a>,
+    raw: &'a RawValue,
+    what: &str,
+    listed: &[AddedToken<'a>],
+    pieces: &mut Pieces,
+) -> Result<(), Error> {
+    let before = pieces.len();
+    for (at, AddedToken { id, content, .. }) in listed.iter().enumerate() {
         let refused = |error: Error| doc.at_element(raw, at, error);
         let (len, longest) = (content.0.len(), whole::LONGEST);
         if len == 0 {
-            let error = doc.broken(raw, &format!("added_tokens: token {id} has no content"));
+            let error = doc.broken(raw, &format!("{what}: token {id} has no content"));
             return Err(refused(error));
         }
         if len > longest {
             let rule = format!("token {id} is {len} bytes long, the longest is {longest}");
-            return Err(refused(doc.unsupported(raw, &format!("added_tokens: {rule}"))));
+            return Err(refused(doc.unsupported(raw, &format!("{what}: {rule}"))));
         }
-        let expected = pieces.find(&content.0).unwrap_or_else(|| pieces.push(&content.0));
+        let expected = pieces.find_any(&content.0).unwrap_or_else(|| pieces.push(&content.0));
         if *id != expected {
             let rule = format!("{content} has id {id}, expected {expected}");
-            return Err(refused(doc.broken(raw, &format!("added_tokens: {rule}"))));
+            return Err(refused(doc.broken(raw, &format!("{what}: {rule}"))));
         }
     }
+    if pieces.len() == before {
+        return Ok(());
+    }
     let tokens = pieces.tokens();
-    if let Err((first, again)) = pieces.index(tokens) {
-        let detail = format!("added_tokens: tokens {first} and {again} have one content");
-        return Err(doc.broken(raw, &detail));
-    }
-    added.sort_by_key(|token| token.id);
-    if let Some([token, _]) = added.array_windows().find(|[a, b]| a.id == b.id) {
-        return Err(doc.broken(raw, &format!("added_tokens: token {} comes twice", token.id)));
-    }
-    Ok((pieces, added))
+    pieces.index(tokens).map_err(|(first, again)| {
+        doc.broken(raw, &format!("{what}: tokens {first} and {again} have one content"))
+    })
 }
 
 /// The pieces of the vocabulary in `raw`, which have the tokens from 0 on.
@@ -201,11 +240,53 @@ fn list(doc: &Doc<'_>, mut tokens: Vec<(TokenId, String, Flags)>) -> Result<List
     })
 }
 
+impl<'a> Entry<'a> {
+    fn with(self, id: TokenId) -> AddedToken<'a> {
+        let Self { content, single_word, lstrip, rstrip, normalized, special, .. } = self;
+        let flags = Flags { single_word, lstrip, rstrip, special };
+        AddedToken { id, content, flags, normalized }
+    }
+}
+
 impl AddedToken<'_> {
     fn whole(&self) -> Whole {
-        let &Self { id, single_word, lstrip, rstrip, special, normalized, .. } = self;
-        let flags = Flags { single_word, lstrip, rstrip, special };
-        Whole { token: id, flags, in_normalized: normalized }
+        Whole { token: self.id, flags: self.flags, in_normalized: self.normalized }
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for AddedTokens<'a> {
+    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        json.deserialize_seq(Self(Vec::new()))
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for TokensById<'a> {
+    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        json.deserialize_map(AddedTokens(Vec::new())).map(Self)
+    }
+}
+
+impl<'de: 'a, 'a> Visitor<'de> for AddedTokens<'a> {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("tokens that are found as a whole")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<Self, A::Error> {
+        while let Some(Object(entry)) = seq.next_element::<Object<Entry<'a>>>()? {
+            let id = entry.id.ok_or_else(|| A::Error::missing_field("id"))?;
+            self.0.push(entry.with(id));
+        }
+        Ok(self)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Self, A::Error> {
+        while let Some((id, Object(entry))) = map.next_entry::<Text<'de>, Object<Entry<'a>>>()? {
+            let rule = || A::Error::custom(format_args!("{id} is no token id"));
+            self.0.push(entry.with(id.0.parse().map_err(|_| rule())?));
+        }
+        Ok(self)
     }
 }
 

@@ -18,6 +18,8 @@ use crate::{Error, ErrorKind, Result};
 
 /// The most steps of a normalizer, a splitter or a decoder.
 const STEPS: usize = 32;
+/// The most bytes of a component.
+const COMPONENT: usize = 1 << 18;
 
 /// A document that was read once, in parts.
 pub(super) struct Doc<'a> {
@@ -48,12 +50,17 @@ impl<'a> Doc<'a> {
         json::part(seed, raw, self.bytes, &format!("{}: {what}", self.name))
     }
 
-    /// The type that a component says it is.
+    /// The type that a component says it is. A component may hold others, and is read twice at each depth:
+    /// so it is short.
     pub(super) fn kind(&self, raw: &'a RawValue, what: &str) -> Result<Text<'a>> {
         #[derive(serde::Deserialize)]
         struct Tag<'a> {
             #[serde(rename = "type", borrow)]
             kind: Text<'a>,
+        }
+        if raw.get().len() > COMPONENT {
+            let rule = format!("{} bytes long, the longest is {COMPONENT}", raw.get().len());
+            return Err(self.unsupported(raw, &format!("{what}: {rule}")));
         }
         self.object::<Tag<'a>>(raw, what).map(|tag| tag.kind)
     }

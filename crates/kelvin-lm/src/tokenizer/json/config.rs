@@ -10,6 +10,7 @@ use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visi
 use serde_json::value::RawValue;
 
 use super::super::pieces::Pieces;
+use super::added::{AddedTokens, TokensById};
 use super::component::{Doc, Text};
 use crate::Error;
 use crate::format::json::{self, Limits};
@@ -32,6 +33,8 @@ struct Fields<'a> {
     add_bos_token: Option<bool>,
     add_eos_token: Option<bool>,
     add_prefix_space: Option<bool>,
+    #[serde(borrow)]
+    added_tokens_decoder: Option<&'a RawValue>,
 }
 
 /// A configuration, with the tokens that it names.
@@ -48,6 +51,9 @@ struct Named<'a>(Text<'a>);
 
 /// Tokens by their texts: an array, or an object whose keys say what they are for.
 struct Names<'a>(Vec<Named<'a>>);
+
+/// A document, a part of it, and the tokens in this part.
+type Listed<'a, 'd> = (&'d Doc<'a>, &'a RawValue, AddedTokens<'a>);
 
 /// The most names of one list.
 const MOST: usize = 4096;
@@ -67,6 +73,13 @@ impl<'a> Config<'a> {
         let (bos, eos) =
             (named(fields.bos_token, "bos_token")?, named(fields.eos_token, "eos_token")?);
         Ok(Self { doc, bos, eos, fields })
+    }
+
+    /// The tokens that it adds, with where they are listed.
+    pub(super) fn added_tokens(&self) -> Result<Option<Listed<'a, '_>>, Error> {
+        let Some(raw) = self.fields.added_tokens_decoder else { return Ok(None) };
+        let TokensById(tokens) = self.doc.read(raw, "added_tokens_decoder")?;
+        Ok(Some((&self.doc, raw, tokens)))
     }
 
     /// The token that begins a sequence.
@@ -100,17 +113,12 @@ impl<'a> Config<'a> {
         around.chain(others).chain(listed).map(|Named(name)| &*name.0)
     }
 
-    /// Whether it decides what a prompt begins and ends with.
-    pub(super) fn says_what_goes_around(&self) -> bool {
-        self.fields.add_bos_token.is_some() || self.fields.add_eos_token.is_some()
-    }
-
-    /// Whether a prompt begins with BOS, where the configuration says.
+    /// Whether a prompt begins with BOS, where only the configuration can say.
     pub(super) fn adds_bos(&self) -> bool {
         self.fields.add_bos_token.unwrap_or(false)
     }
 
-    /// Whether a prompt ends with EOS, where the configuration says.
+    /// Whether a prompt ends with EOS, where only the configuration can say.
     pub(super) fn adds_eos(&self) -> bool {
         self.fields.add_eos_token.unwrap_or(false)
     }

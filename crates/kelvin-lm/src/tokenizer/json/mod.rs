@@ -70,12 +70,12 @@ pub(super) fn parts(bytes: &[u8], config: Option<&[u8]>) -> Result<Parts> {
     }
     let config = Config::read(config)?;
     let draft = model::Draft::read(&doc, file.model)?;
-    let (mut pieces, listed) = added::pieces(&doc, draft.vocab, file.added_tokens)?;
+    let (mut pieces, listed) = added::pieces(&doc, draft.vocab, file.added_tokens, &config)?;
     let around = match file.post_processor {
         Some(raw) => post_processor::around(&doc, raw, &pieces)?,
         None => Around::default(),
     };
-    let roles = roles(&config, around, &pieces)?;
+    let roles = roles(&config, Some(around), &pieces)?;
     let unknown = draft.unk_token.as_ref().and_then(|unk| pieces.find(&unk.0));
     let wholes = added::wholes(&mut pieces, &listed, &config, unknown, &roles);
     let model = draft.model(&doc, &mut pieces)?;
@@ -93,16 +93,21 @@ pub(super) fn parts(bytes: &[u8], config: Option<&[u8]>) -> Result<Parts> {
     }
 }
 
-/// The tokens with a role: those that the configuration names, and what goes around a prompt.
+/// What GPT-2 begins and ends its texts with, in a vocabulary that has it.
+const END: &str = "<|endoftext|>";
+
+/// The tokens with a role: those that the configuration names, and what goes around a prompt. Where there
+/// are neither they are GPT-2's.
 ///
-/// As in transformers, `add_bos_token` and `add_eos_token` decide that where one of them is given, and
-/// the file's own template where none is.
-fn roles(config: &Config<'_>, around: Around, pieces: &Pieces) -> Result<Roles> {
+/// As in transformers, `around` decides where the tokenizer's own file says it, and `add_bos_token` and
+/// `add_eos_token` where it cannot.
+fn roles(config: &Config<'_>, around: Option<Around>, pieces: &Pieces) -> Result<Roles> {
     let (bos, eos) = (config.bos(pieces)?, config.eos(pieces)?);
-    let (before, after) = if config.says_what_goes_around() {
-        (bos.filter(|_| config.adds_bos()), eos.filter(|_| config.adds_eos()))
-    } else {
-        (around.before, around.after)
-    };
+    let end = pieces.find_any(END).filter(|_| bos.or(eos).is_none());
+    let (bos, eos) = (bos.or(end), eos.or(end));
+    let Around { before, after } = around.unwrap_or(Around {
+        before: bos.filter(|_| config.adds_bos()),
+        after: eos.filter(|_| config.adds_eos()),
+    });
     Ok(Roles { bos: bos.or(before), eos: eos.or(after), before, after, ..Roles::default() })
 }

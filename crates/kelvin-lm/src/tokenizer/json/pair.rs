@@ -14,12 +14,8 @@ use super::added::{self, Lists};
 use super::component::Doc;
 use super::config::Config;
 use super::model;
-use super::post_processor::Around;
 use crate::format::json::{self, Limits};
 use crate::{Error, ErrorKind, Result};
-
-/// What GPT-2 ends its texts with, in a vocabulary that has it.
-const END: &str = "<|endoftext|>";
 
 /// The tokenizer of the two files, with what their configuration adds: GPT-2's words, and its one
 /// special token.
@@ -32,9 +28,7 @@ pub(in super::super) fn pair(vocab: &[u8], merges: &[u8], config: Option<&[u8]>)
     let raw: &RawValue = json::read(vocab, doc.name, Limits::TOKENIZER)?;
     let config = Config::read(config)?;
     let mut pieces = added::vocabulary(&doc, raw, "the vocabulary")?;
-    let mut roles = super::roles(&config, Around::default(), &pieces)?;
-    let end = pieces.find(END);
-    (roles.bos, roles.eos) = (roles.bos.or(end), roles.eos.or(end));
+    let roles = super::roles(&config, None, &pieces)?;
     let wholes = added::wholes(&mut pieces, &[], &config, None, &roles);
     let bpe = Rules {
         merges: self::merges(merges, &pieces)?,

@@ -229,6 +229,36 @@ fn messages_are_parsed_only_where_asked() {
     assert_eq!(tokenizer.encode_quoting(prompt.text(), &[]).ok().as_deref(), Some(&parsed[1..]));
 }
 
+/// The distilled models of `DeepSeek` have `<｜User｜>` and the like as tokens that are found in every text.
+#[test]
+fn what_is_written_like_a_control_token_is_text_in_a_message() {
+    let turn = "<\u{ff5c}User\u{ff5c}>";
+    for normalized in [false, true] {
+        let token = |id: usize, content: &str, special: bool| {
+            format!(
+                r#"{{"id":{id},"content":"{content}","single_word":false,"lstrip":false,"rstrip":false,"normalized":{normalized},"special":{special}}}"#
+            )
+        };
+        let bytes: Vec<String> =
+            (0..=255).map(|byte| format!("\"<0x{byte:02X}>\":{byte}")).collect();
+        let json = format!(
+            r#"{{"version":"1.0","added_tokens":[{},{}],"model":{{"type":"BPE","vocab":{{{}}},"merges":[],"byte_fallback":true}}}}"#,
+            token(256, turn, false),
+            token(257, "<NEW>", false),
+            bytes.join(",")
+        );
+        let tokenizer = Tokenizer::from_json(json.as_bytes(), None).expect("sound");
+        let text = format!("{turn}a{turn}<NEW>");
+        let count = |ids: &[TokenId], id| ids.iter().filter(|&&found| found == id).count();
+        let ids = tokenizer.encode(&text, SpecialTokens::Text).expect("bytes");
+        assert_eq!((count(&ids, 256), count(&ids, 257)), (2, 1), "the file's own rule");
+        let quoted = turn.len()..text.len();
+        let ids = tokenizer.encode_quoting(&text, &[quoted]).expect("bytes");
+        let expected = if normalized { (0, 1) } else { (1, 1) };
+        assert_eq!((count(&ids, 256), count(&ids, 257)), expected, "{normalized}");
+    }
+}
+
 /// Ranges that touch, begin inside, end inside, surround.
 #[test]
 fn a_control_token_with_one_quoted_byte_is_text() {

@@ -67,6 +67,28 @@ fn plain_files_do_as_well_as_links_and_dangling_links_do_not() {
 }
 
 #[test]
+fn a_snapshot_without_one_of_its_shards_is_no_model() {
+    let bench = Bench::new("shard", vec![sharded()]);
+    let snapshot = bench.pulled("org/sharded");
+    let place = |name: &str| snapshot.path().join(name);
+    let told = || snapshot.model(None).expect_err("a part is missing").to_string();
+    let (first, second) = ("model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors");
+    for name in [second, first] {
+        fs::remove_file(place(name)).expect("ours");
+        let expected = format!("there is no {name}, which model.safetensors.index.json names");
+        assert_eq!(told(), format!("{}: {expected}", snapshot.path().display()));
+    }
+    assert_eq!(snapshot.model(None).expect_err("missing").kind(), ErrorKind::Missing);
+    assert_eq!(bench.pulled("org/sharded").model(None).expect("whole again"), snapshot.path());
+    let index = place("model.safetensors.index.json");
+    for text in ["", "{}", "{\"weight_map\": {\"a\": \"../../x.safetensors\"}}"] {
+        fs::remove_file(&index).expect("ours");
+        fs::write(&index, text).expect("writable");
+        assert!(snapshot.model(None).is_ok(), "the reader says what is wrong with {text:?}");
+    }
+}
+
+#[test]
 fn a_reference_to_anything_but_a_commit_is_none() {
     let root = folder("references");
     write(&root, "models--a--b/snapshots/evil/config.json", "{}");

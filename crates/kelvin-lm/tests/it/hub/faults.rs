@@ -4,10 +4,10 @@ use std::fs;
 
 use kelvin_lm::ErrorKind;
 use kelvin_lm::hub::Cache;
-use kelvin_lm::hub::pull::Client;
+use kelvin_lm::hub::pull::{Client, Event};
 
 use super::server::{COMMIT, Fault, Repo};
-use super::{Bench, bytes, environment, gpt2, sharded};
+use super::{Bench, bytes, environment, gpt2, quantised, sharded};
 
 const GPT2: &str = "openai-community/gpt2";
 const WEIGHTS: &str = "model.safetensors";
@@ -207,6 +207,77 @@ fn trouble_of_the_server_is_waited_out_and_then_told() {
     }
 }
 
+/// The host that keeps large files knows nothing of repositories and tokens.
+#[test]
+fn a_refusal_of_the_download_host_is_its_own_and_may_pass() {
+    let bench = Bench { token: "hf_any", ..Bench::new("elsewhere", vec![gpt2()]) };
+    let signed = format!("{}/{WEIGHTS}", blob(&bench, "").file_name().expect("a name").display());
+    for code in [400, 403, 404] {
+        bench.hub.fault(&signed, status(code));
+        bench.hub.fault(&signed, coded(code, "GatedRepo"));
+        let (pulled, events) = bench.pull(GPT2);
+        pulled.expect("the third link holds");
+        let host = bench.hub.cdn().trim_start_matches("http://").to_owned();
+        let told = format!("{host}, where the hub keeps {WEIGHTS}, answers {code}");
+        let retries = events.iter().filter(|word| **word == format!("retry: {told}"));
+        assert_eq!(retries.count(), 2, "{events:?}");
+        fs::remove_dir_all(bench.in_repo(GPT2, "")).expect("ours");
+        for _ in 0..3 {
+            bench.hub.fault(&signed, status(code));
+        }
+        let hint = "pull again; if it persists, a proxy or firewall is in between";
+        assert_eq!(bench.refused(GPT2), format!("{told}\n\n{hint}"));
+        fs::remove_dir_all(bench.in_repo(GPT2, "")).expect("ours");
+    }
+}
+
+#[test]
+fn a_pause_that_the_server_asks_for_is_waited_or_told() {
+    let later = |code: u16, pause: &str| {
+        Fault::Status(code, vec![("retry-after".to_owned(), pause.to_owned())])
+    };
+    let bench = Bench::new("later", vec![gpt2()]);
+    let pauses = |fault: Fault| {
+        let mut pauses = Vec::new();
+        bench.hub.fault("revision/main", fault);
+        let name = GPT2.parse().expect("a name");
+        let planned = bench.client().plan(&name, &mut |event| match event {
+            Event::Retry { pause, .. } => pauses.push(pause.as_secs()),
+            other => unreachable!("{other:?}"),
+        });
+        (planned, pauses)
+    };
+    for (fault, expected) in [
+        (later(429, "1"), 1),
+        (later(503, " 1 "), 1),
+        (later(429, "Wed, 21 Oct 2015 07:28:00 GMT"), 0),
+        (later(429, "-1"), 0),
+        (status(503), 0),
+    ] {
+        let (planned, pauses) = pauses(fault);
+        planned.expect("the second answer is one");
+        assert_eq!(pauses, [expected]);
+    }
+    let (planned, pauses) = pauses(later(429, "61"));
+    let error = planned.expect_err("too long to wait");
+    assert!(pauses.is_empty());
+    assert!(error.to_string().ends_with("too many requests (429)"), "{error}");
+    assert_eq!(error.way_out(), Some("pull again in 61 s, as it asks"));
+}
+
+#[test]
+fn who_sends_a_token_is_not_told_to_send_one() {
+    let mut bench = Bench::new("limited", vec![gpt2()]);
+    bench.tries = 1;
+    let told = |bench: &Bench| {
+        bench.hub.fault("revision/main", status(429));
+        bench.refused(GPT2)
+    };
+    assert!(told(&bench).ends_with("wait some minutes; with HF_TOKEN set the hub allows more"));
+    bench.token = "hf_any";
+    assert!(told(&bench).ends_with("\nwait some minutes"));
+}
+
 #[test]
 fn a_gated_repository_says_how_one_gets_in() {
     let mut repo = gpt2();
@@ -265,6 +336,36 @@ fn pickled_weights_are_never_fetched() {
     assert!(told.contains("reading a pickle can run code"), "{told}");
     assert!(told.contains("org/pickled@refs/pr/N"), "{told}");
     assert!(bench.brought().is_empty());
+}
+
+#[test]
+fn a_hint_keeps_what_was_right_of_the_name() {
+    let mut repos = [
+        gpt2(),
+        quantised(),
+        Repo::new("org/parts", &[("x-00001-of-00002.gguf", b"x"), ("x-00002-of-00002.gguf", b"x")]),
+    ];
+    for repo in &mut repos {
+        repo.revisions.push("dev".to_owned());
+    }
+    let bench = Bench::new("hints", repos.into());
+    for (name, hint) in [
+        ("openai-community/gpt2:Q9", "leave :Q9 out, as the weights are safetensors: NAME"),
+        ("openai-community/gpt2@dev:Q9", "leave :Q9 out, as the weights are safetensors: NAME@dev"),
+        ("org/quantised-GGUF", "name one: NAME:FILE, or the end of its name"),
+        ("org/quantised-GGUF@dev", "name one: NAME@dev:FILE, or the end of its name"),
+        ("org/quantised-GGUF@dev:Q9", "name one: NAME@dev:FILE, or the end of its name"),
+        ("org/parts", "name one: NAME:FILE, or the end of its name"),
+        (
+            "org/parts:x-00001-of-00002.gguf",
+            "name a whole file, or join the parts with llama.cpp's llama-gguf-split --merge",
+        ),
+    ] {
+        let repo = name.split(['@', ':']).next().expect("there is a first part");
+        let expected = hint.replace("NAME", &format!("kelvin models pull {repo}"));
+        let told = bench.refused(name);
+        assert!(told.ends_with(&format!("\n{expected}")), "{told}");
+    }
 }
 
 #[test]
@@ -361,7 +462,20 @@ fn offline_and_wrong_settings_are_told_before_anything_is_sent() {
         told(&[("HTTPS_PROXY", "http://me:secret@a b")]).starts_with("the proxy that HTTPS_PROXY")
     );
     assert!(!told(&[("HTTPS_PROXY", "http://me:secret@a b")]).contains("secret"));
-    assert!(told(&[("SSL_CERT_FILE", "/no/such/file.pem")]).contains("SSL_CERT_FILE"));
+    let secret = told(&[("HF_ENDPOINT", "https://ada:secret@hub.example")]);
+    assert!(secret.starts_with("HF_ENDPOINT holds more than an address"), "{secret}");
+    assert!(!secret.contains("secret"));
+    let empty = super::folder("certificates").join("empty.pem");
+    fs::write(&empty, "").expect("writable");
+    let empty = empty.to_str().expect("a plain path");
+    for variable in ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"] {
+        let absent = told(&[(variable, "/no/such/file.pem")]);
+        let expected =
+            format!("/no/such/file.pem: the certificates that {variable} names cannot be read");
+        assert_eq!(absent, expected);
+        let expected = format!("{empty}: the file that {variable} names holds no certificate");
+        assert_eq!(told(&[(variable, empty)]), expected);
+    }
 }
 
 #[cfg(unix)]

@@ -218,7 +218,9 @@ fn a_token_file_is_read_and_trimmed() {
     assert!(token.origin().ends_with("token-file/token"), "{}", token.origin());
     let elsewhere = folder.join("token").to_str().expect("a plain path").to_owned();
     let named = environment(&[("HF_TOKEN_PATH", &elsewhere)]).token().expect("a token");
-    assert_eq!(named, Some(token));
+    assert_eq!(named.as_ref(), Some(&token));
+    let blank = environment(&[("HF_HOME", home), ("HF_TOKEN", "  ")]).token().expect("a token");
+    assert_eq!(blank, named, "a blank variable names no token");
     fs::write(folder.join("token"), "\n").expect("writable");
     assert_eq!(environment(&[("HF_HOME", home)]).token().expect("none"), None);
 }

@@ -146,6 +146,11 @@ impl Hub {
         Self { endpoint, state }
     }
 
+    /// The address of the other host, which keeps the large files.
+    pub(crate) fn cdn(&self) -> String {
+        self.state().cdn.clone()
+    }
+
     /// Arms a fault for the next request of a path that ends so; faults of one path queue up.
     pub(crate) fn fault(&self, ending: &str, fault: Fault) {
         self.state().faults.push((ending.to_owned(), fault));

@@ -101,7 +101,7 @@ fn documents() {
         ),
         (
             sound.replacen("[]", "{}", 1),
-            "tokenizer.json: added_tokens: invalid type: map, expected a sequence (byte 32)",
+            "tokenizer.json: added_tokens: invalid type: map, expected tokens that are found as a whole (byte 32)",
         ),
     ];
     for (json, expected) in cases {
@@ -355,6 +355,11 @@ fn normalizers() {
         format!(r#"{{"type":"Sequence","normalizers":[{steps}]}}"#)
     };
     let long = format!(r#"{{"type":"Prepend","prepend":"{}"}}"#, "x".repeat(65));
+    // read twice at each depth, were it not refused
+    let inner = format!("[{}0]", "0,".repeat(200_000));
+    let nested = (0..28).fold(format!(r#"{{"type":"NFC","x":{inner}}}"#), |inner, _| {
+        format!(r#"{{"type":"Sequence","normalizers":[{inner}]}}"#)
+    });
     let cases = [
         (
             r#"{"type":"Precompiled","precompiled_charsmap":"AAAA"}"#,
@@ -397,6 +402,10 @@ fn normalizers() {
         (
             r#"{"type":"Sequence","normalizers":[{"type":"NFC"},{"type":"Nmt"}]}"#,
             r#"tokenizer.json: normalizer: type "Nmt" is not known here, expected one of Lowercase, NFC, NFD, NFKC, NFKD, Prepend, Replace, Sequence, Strip, StripAccents (byte 97)"#,
+        ),
+        (
+            &*nested,
+            "tokenizer.json: normalizer: 401030 bytes long, the longest is 262144 (byte 48)",
         ),
         (
             &*bomb,
@@ -596,7 +605,35 @@ fn decoders() {
 #[test]
 fn configurations() {
     let json = Parts::sound().json();
+    let listed = |id: &str, content: &str| {
+        let token = added("0", content).replace("\"id\":0,", "");
+        format!(r#"{{"added_tokens_decoder":{{"{id}":{token}}}}}"#)
+    };
     let cases = [
+        (
+            r#"{"added_tokens_decoder":[]}"#,
+            "tokenizer_config.json: added_tokens_decoder: invalid type: sequence, expected tokens that are found as a whole (byte 24)",
+        ),
+        (
+            r#"{"added_tokens_decoder":{"2":{"content":"ab"}}}"#,
+            "tokenizer_config.json: added_tokens_decoder: missing field `single_word` (byte 44)",
+        ),
+        (
+            &*listed("x", r#""<s>""#),
+            r#"tokenizer_config.json: added_tokens_decoder: "x" is no token id (byte 130)"#,
+        ),
+        (
+            &*listed("9", r#""<s>""#),
+            r#"tokenizer_config.json: added_tokens_decoder: "<s>" has id 9, expected 4 (byte 24)"#,
+        ),
+        (
+            &*listed("2", r#""a""#),
+            r#"tokenizer_config.json: added_tokens_decoder: "a" has id 2, expected 0 (byte 24)"#,
+        ),
+        (
+            &*listed("4", r#""""#),
+            "tokenizer_config.json: added_tokens_decoder: token 4 has no content (byte 24)",
+        ),
         (
             r#"{"eos_token":"</s>"}"#,
             r#"tokenizer_config.json: eos_token is "</s>", which is not in the vocabulary (byte 13)"#,
