@@ -225,7 +225,7 @@ const LIMITS: [(&str, usize); 9] = [
     ("head_dim", 1 << 12),
     ("d_ff", 1 << 20),
     ("vocab_size", 1 << 24),
-    ("max_seq", 1 << 24),
+    ("max_seq", 1 << 20),
     ("window", 1 << 20),
 ];
 

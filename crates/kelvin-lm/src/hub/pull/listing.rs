@@ -12,13 +12,12 @@ use crate::hub::name::is_commit;
 use crate::{Error, ErrorKind, Result};
 
 /// The texts beside the weights, in the order they are brought: the small and telling ones first.
-const TEXTS: [&str; 7] = [
+const TEXTS: [&str; 6] = [
     CONFIG,
     "generation_config.json",
     TOKENIZER,
     "tokenizer_config.json",
     "special_tokens_map.json",
-    "added_tokens.json",
     "chat_template.jinja",
 ];
 
@@ -151,16 +150,10 @@ mod tests {
             "pytorch_model.bin",
             "model.safetensors.index.json",
             "vocab.json",
-            "added_tokens.json",
             "special_tokens_map.json",
         ];
-        let expected = [
-            "config.json",
-            "tokenizer.json",
-            "special_tokens_map.json",
-            "added_tokens.json",
-            "model.safetensors",
-        ];
+        let expected =
+            ["config.json", "tokenizer.json", "special_tokens_map.json", "model.safetensors"];
         assert_eq!(needed(&files), expected);
     }
 

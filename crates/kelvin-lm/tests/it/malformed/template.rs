@@ -78,7 +78,7 @@ fn escapes() -> Vec<Case> {
         case("{{ lipsum.__globals__['os'].system('id') }}", Template,
          "chat template, line 1: \"lipsum\" is undefined").known("CVE-2026-5760"),
         case("{{ ('%s' | attr('format'))('x') }}", Template,
-         "chat template, line 1: \"attr\" is undefined").known("CVE-2024-56326"),
+         "chat template, line 1: filter \"attr\" of str is not supported").known("CVE-2024-56326"),
         case("{% set f = 'a'.format %}{{ f(messages) }}", Template,
          "chat template, line 1: \"format\" is undefined").known("CVE-2024-56326"),
         case("{{ messages[0].content.format_map(x) }}", Template,
