@@ -311,7 +311,6 @@ struct Gemma3 {
     rope_scaling: Option<Parameters>,
     #[serde(default, deserialize_with = "json::nested")]
     rope_parameters: Option<ByLayerType>,
-    original_max_position_embeddings: Option<usize>,
     partial_rotary_factor: Option<f32>,
     attention_bias: Option<bool>,
     attn_logit_softcapping: Option<f32>,
@@ -372,9 +371,7 @@ impl Gemma3 {
             return Err(unsupported("rope_scaling", &"a table beside rope_parameters", "null"));
         }
         let whole = |parameters: Option<Parameters>| {
-            let (original, partial) =
-                (self.original_max_position_embeddings, self.partial_rotary_factor);
-            parameters.unwrap_or_default().inside(original, partial)
+            parameters.unwrap_or_default().inside(None, self.partial_rotary_factor)
         };
         let (full, sliding) =
             (whole(scaling.or(by_type.full_attention)), whole(by_type.sliding_attention));
