@@ -18,9 +18,17 @@ const USUAL: u64 = 1024;
 const SMALLER: &str =
     "take a model with fewer parameters, or with fewer bits for each (Q8_0, Q4_K_M)";
 
-/// What this machine has; unknown where it is no Linux.
+/// What this machine has, or the container that the program runs in; unknown where it is no Linux.
 pub(crate) fn room() -> Option<Room> {
-    Room::from_meminfo(&fs::read_to_string("/proc/meminfo").ok()?)
+    let machine = Room::from_meminfo(&fs::read_to_string("/proc/meminfo").ok()?)?;
+    let number = |name: &str| {
+        let text = fs::read_to_string(Path::new("/sys/fs/cgroup").join(name)).ok()?;
+        text.trim().parse().ok() // "max" where there is no limit
+    };
+    Some(match (number("memory.max"), number("memory.current")) {
+        (Some(max), Some(current)) => machine.within(max, current),
+        _ => machine,
+    })
 }
 
 /// What a model needs on all cores, its weights held in `dtype`.

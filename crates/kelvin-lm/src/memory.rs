@@ -80,6 +80,21 @@ impl Room {
         Some(Self { total: field("MemTotal")?, available: field("MemAvailable")? })
     }
 
+    /// The same for a group of processes that may use `max` bytes and uses `current` of them.
+    ///
+    /// ```
+    /// use kelvin_lm::memory::Room;
+    ///
+    /// let machine = Room { total: 64, available: 50 };
+    /// assert_eq!(machine.within(16, 6), Room { total: 16, available: 10 });
+    /// assert_eq!(machine.within(1000, 6), machine);
+    /// ```
+    #[must_use]
+    pub fn within(self, max: u64, current: u64) -> Self {
+        let left = max.saturating_sub(current);
+        Self { total: self.total.min(max), available: self.available.min(left) }
+    }
+
     /// Whether weights of so many bytes, and with all that goes with them `needed`, fit.
     ///
     /// ```

@@ -23,6 +23,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Range;
 use std::path::Path;
 
 use safetensors::tensor::{Dtype as Stored, TensorInfo};
@@ -219,7 +220,13 @@ impl Safetensors {
     ///
     /// [`ErrorKind::Io`] where the file changed since it was opened, or there is no memory.
     pub fn bytes(&self, tensor: &Tensor) -> Result<Vec<u8>> {
-        self.source.read(tensor.offset, tensor.n_bytes).map(Cow::into_owned)
+        self.piece(tensor, 0..tensor.n_bytes)
+    }
+
+    /// A part of the bytes of a tensor.
+    pub(super) fn piece(&self, tensor: &Tensor, range: Range<usize>) -> Result<Vec<u8>> {
+        let at = tensor.offset + range.start as u64;
+        self.source.read(at, range.len()).map(Cow::into_owned)
     }
 
     /// The size of the file in bytes.

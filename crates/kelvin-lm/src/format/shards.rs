@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::ops::Range;
 use std::path::{Component, Path, PathBuf};
 
 use serde::Deserialize;
@@ -12,6 +13,9 @@ use super::json::{self, Limits};
 use super::safetensors::{Safetensors, Tensor};
 use super::text::Text;
 use crate::{Error, ErrorKind, Result};
+
+/// How many bytes of a tensor are held when it is compared.
+const PIECE: usize = 1 << 20;
 
 /// All tensors of a model, wherever they lie.
 ///
@@ -132,13 +136,36 @@ impl Shards {
     /// [`ErrorKind::Io`] where the file changed since it was opened; [`ErrorKind::Parameter`] for a
     /// tensor of another model.
     pub fn bytes(&self, tensor: &Tensor) -> Result<Vec<u8>> {
+        self.piece(tensor, 0..tensor.n_bytes())
+    }
+
+    /// A part of the bytes of a tensor.
+    fn piece(&self, tensor: &Tensor, range: Range<usize>) -> Result<Vec<u8>> {
         let Some(place) = self.places.get(tensor.name()) else {
             let name = Text(tensor.name().as_bytes());
             let detail = format!("tensor \"{name}\" is no part of this model");
             return Err(Error::new(ErrorKind::Parameter, detail));
         };
         let (path, file) = &self.files[place.file];
-        file.bytes(tensor).map_err(|error| error.in_file(path))
+        file.piece(tensor, range).map_err(|error| error.in_file(path))
+    }
+
+    /// Whether two tensors are stored as the same bytes, of which a few are held at a time.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`bytes`](Self::bytes).
+    pub(crate) fn are_equal(&self, one: &Tensor, other: &Tensor) -> Result<bool> {
+        if one.n_bytes() != other.n_bytes() {
+            return Ok(false);
+        }
+        for start in (0..one.n_bytes()).step_by(PIECE) {
+            let range = start..one.n_bytes().min(start + PIECE);
+            if self.piece(one, range.clone())? != self.piece(other, range)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// The files, in the order of their names.

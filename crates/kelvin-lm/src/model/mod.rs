@@ -95,8 +95,8 @@ impl Model {
         Ok(Self::new(config, engine, weights))
     }
 
-    /// The model in a folder in Hugging Face layout. Tensors are read one at a time, so that memory
-    /// is never much more than the weights take.
+    /// The model in a folder in Hugging Face layout. Tensors are read one at a time: beside the weights
+    /// there is at most the largest of them, as it is stored and as it is unpacked.
     ///
     /// # Errors
     /// Those of [`Model::open`].

@@ -129,3 +129,25 @@ fn choices_of_a_format_are_named() {
     let error = "int4".parse::<WeightDtype>().expect_err("no such choice");
     assert_eq!(error.to_string(), "dtype \"int4\" is none of auto, f32, f16, bf16, q8_0");
 }
+
+#[test]
+fn a_head_beside_the_embedding_that_it_is_tied_to_is_a_copy_of_it() {
+    for shape in [tiny::GPT2, tiny::GEMMA] {
+        let name = shape.architecture;
+        let mut tiny = Tiny::new(shape);
+        let expected = rows(&folder(&tiny, Stored::F32), WeightDtype::Auto);
+        let embedding = tiny.tensors["token_embd.weight"].clone();
+        tiny.tensors.insert("output.weight".to_owned(), embedding);
+        let path = tiny.write_folder(&format!("tied-{name}"), Stored::F32);
+        let copied = Checkpoint::open(&path).expect("well formed");
+        assert_eq!(rows(&copied, WeightDtype::Auto), expected, "{name}");
+        let head = tiny.tensors.get_mut("output.weight").expect("it was put there");
+        *head.1.last_mut().expect("numbers") += 1.0;
+        let path = tiny.write_folder(&format!("tied-no-more-{name}"), Stored::F32);
+        let other = Checkpoint::open(&path).expect("well formed");
+        let error = Model::open(&other, options(WeightDtype::Auto)).expect_err("refused");
+        assert_eq!(error.kind(), ErrorKind::Shape);
+        assert!(error.to_string().contains("config.json ties them"), "{error}");
+        assert!(error.way_out().is_some_and(|hint| hint.contains("tie_word_embeddings")));
+    }
+}

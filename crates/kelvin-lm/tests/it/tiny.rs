@@ -111,7 +111,7 @@ impl Stored {
 /// A model's tensors by their GGUF names, `[rows, cols]` row-major.
 pub(crate) struct Tiny {
     pub(crate) shape: Shape,
-    tensors: BTreeMap<String, (Vec<usize>, Vec<f32>)>,
+    pub(crate) tensors: BTreeMap<String, (Vec<usize>, Vec<f32>)>,
 }
 
 /// A small generator of numbers in [-1, 1): 48 bits of an LCG, enough for weights.

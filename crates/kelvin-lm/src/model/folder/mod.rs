@@ -109,7 +109,7 @@ impl<'a> Names<'a> {
             return Ok(());
         };
         let alike = (at.shape(), at.dtype()) == (other.shape(), other.dtype())
-            && self.shards.bytes(at)? == self.shards.bytes(other)?;
+            && self.shards.are_equal(at, other)?;
         if alike {
             return Ok(());
         }
