@@ -50,17 +50,13 @@ impl Prompt {
     ///
     /// Those of [`Tokenizer::encode`].
     pub fn encode(&self, tokenizer: &Tokenizer, messages: SpecialTokens) -> Result<Vec<TokenId>> {
-        let quoted = match messages {
-            SpecialTokens::Text => &self.quoted[..],
-            SpecialTokens::Parse => &[],
+        let own = tokenizer.encode_quoting(&self.text, &self.quoted)?;
+        let bos = tokenizer.bos().filter(|bos| tokenizer.add_bos() && !own.contains(bos));
+        let mut ids = match messages {
+            SpecialTokens::Text => own,
+            SpecialTokens::Parse => tokenizer.encode_quoting(&self.text, &[])?,
         };
-        let mut ids = tokenizer.encode_quoting(&self.text, quoted)?;
-        let is_written = |bos: &TokenId| match messages {
-            SpecialTokens::Text => ids.contains(bos), // by the template: no message can make one
-            SpecialTokens::Parse => ids.first() == Some(bos),
-        };
-        let bos = tokenizer.bos().filter(|_| tokenizer.add_bos());
-        if let Some(bos) = bos.filter(|bos| !is_written(bos)) {
+        if let Some(bos) = bos.filter(|bos| ids.first() != Some(bos)) {
             ids.insert(0, bos);
         }
         Ok(ids)

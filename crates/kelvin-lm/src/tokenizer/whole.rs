@@ -30,7 +30,8 @@ pub(super) struct Wholes {
 }
 
 impl Wholes {
-    /// These pieces, each spelling once; empty ones are left out. The error is a piece that is too long.
+    /// These pieces; of those with one spelling the first token, and no empty ones. The error is a piece
+    /// that is too long.
     pub(super) fn new<'p>(
         pieces: impl Iterator<Item = (TokenId, &'p str)>,
     ) -> Result<Self, (TokenId, usize)> {
@@ -38,6 +39,7 @@ impl Wholes {
         let mut pieces: Vec<(Box<[u8]>, TokenId)> =
             pieces.map(|(token, piece)| (piece.as_bytes().into(), token)).collect();
         pieces.sort_unstable();
+        pieces.dedup_by(|(again, _), (piece, _)| again == piece);
         if let Some((piece, token)) = pieces.iter().find(|(piece, _)| piece.len() > LONGEST) {
             return Err((*token, piece.len()));
         }

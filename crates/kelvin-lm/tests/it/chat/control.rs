@@ -209,11 +209,8 @@ fn bos_comes_once() {
     let template = ChatTemplate::new(behind).expect(behind).for_tokenizer(&tokenizer);
     let prompt = template.render(&[Message::user("<s>")], &RenderOptions::default());
     let ids = prompt.expect("it renders").encode(&tokenizer, SpecialTokens::Parse).expect("bytes");
-    assert_eq!(
-        (ids[0], ids.iter().filter(|&&id| id == 0).count()),
-        (0, 3),
-        "a message's may be any"
-    );
+    let n_bos = ids.iter().filter(|&&id| id == 0).count();
+    assert_eq!(n_bos, 2, "the template's, and the message's where that is asked for");
 }
 
 #[test]

@@ -49,8 +49,9 @@ fn exercise(prompt: &Prompt) -> String {
 
 /// No control token stands where a message's bytes are.
 fn control_tokens_are_the_templates(prompt: &Prompt, ids: &[u32]) {
-    let own_bos = prompt.text().starts_with("<s>")
-        && prompt.quoted().first().is_none_or(|range| range.start >= 3);
+    let written =
+        chat().encode_quoting(prompt.text(), prompt.quoted()).expect("every byte has one");
+    let own_bos = chat().bos().is_some_and(|bos| written.contains(&bos));
     let ids = if own_bos { ids } else { &ids[1..] };
     let mut at = 0;
     for id in ids {
