@@ -1,5 +1,7 @@
 //! A model on disk, whatever its layout.
 
+#![forbid(unsafe_code)]
+
 use std::path::Path;
 
 use crate::defaults::GenerationDefaults;

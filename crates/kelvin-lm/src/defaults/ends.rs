@@ -1,7 +1,5 @@
 //! The tokens that end a text, alone: for files of which nothing else is wanted.
 
-#![forbid(unsafe_code)]
-
 use std::fmt;
 
 use kelvin::TokenId;

@@ -1,7 +1,5 @@
 //! Bytes of a regular file, or of memory, read at any place.
 
-#![forbid(unsafe_code)]
-
 use std::borrow::Cow;
 use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _, SeekFrom};

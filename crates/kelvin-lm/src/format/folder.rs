@@ -1,7 +1,5 @@
 //! A folder in Hugging Face layout.
 
-#![forbid(unsafe_code)]
-
 use std::path::{Path, PathBuf};
 
 use super::file::Source;

@@ -4,8 +4,6 @@
 //! twice, which readers elsewhere settle in different ways. What is then built is the caller's type
 //! alone.
 
-#![forbid(unsafe_code)]
-
 use std::collections::hash_map::DefaultHasher;
 use std::fmt;
 use std::hash::{Hash, Hasher};

@@ -1,7 +1,5 @@
 //! The first bytes of a file: what was expected, or what else it may be.
 
-#![forbid(unsafe_code)]
-
 use crate::{Error, ErrorKind, Result};
 
 use super::text::Text;

@@ -4,6 +4,8 @@
 //! forbids unsafe code, compares what a file claims with the bytes that are there before it relies on
 //! it, and answers with a typed error that names the place and the rule.
 
+#![forbid(unsafe_code)]
+
 mod file;
 mod folder;
 pub mod gguf;

@@ -18,8 +18,6 @@
 //!
 //! Format: the README of the safetensors repository.
 
-#![forbid(unsafe_code)]
-
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,7 +1,5 @@
 //! The tensors of a model, in one safetensors file or in several with an index.
 
-#![forbid(unsafe_code)]
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::ops::Range;

@@ -1,7 +1,5 @@
 //! Which tokens are cut out of a text before anything else is done to it.
 
-#![forbid(unsafe_code)]
-
 use std::ops::Range;
 use std::slice;
 

@@ -1,7 +1,5 @@
 //! Byte pair encoding of one word.
 
-#![forbid(unsafe_code)]
-
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::fmt;

@@ -1,7 +1,5 @@
 //! Bytes as printable characters, as GPT-2 introduced them for byte-level BPE.
 
-#![forbid(unsafe_code)]
-
 /// The printable character that stands for `byte`: itself where it is printable and no space, else
 /// one of the 68 characters from U+0100 on, in the order of the bytes (GPT-2's `bytes_to_unicode`).
 pub(super) fn symbol(byte: u8) -> char {

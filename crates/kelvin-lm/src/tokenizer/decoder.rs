@@ -1,7 +1,5 @@
 //! From tokens back to bytes.
 
-#![forbid(unsafe_code)]
-
 use std::borrow::Cow;
 
 use super::byte_level;

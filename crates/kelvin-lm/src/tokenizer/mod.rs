@@ -22,6 +22,8 @@
 //! Back, each token adds the same bytes wherever it stands: [`Tokenizer::bytes`]. They need not be whole
 //! characters; [`Detok`](crate::generate::Detok) makes text of them.
 
+#![forbid(unsafe_code)]
+
 use std::fmt;
 use std::ops::Range;
 

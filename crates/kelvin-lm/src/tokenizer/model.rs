@@ -1,7 +1,5 @@
 //! What makes tokens of words.
 
-#![forbid(unsafe_code)]
-
 use kelvin::TokenId;
 
 use super::bpe::{Bpe, Scratch};

@@ -1,7 +1,5 @@
 //! What is done to a text before it is cut into words.
 
-#![forbid(unsafe_code)]
-
 use std::borrow::Cow;
 
 use unicode_normalization_alignments::UnicodeNormalization;

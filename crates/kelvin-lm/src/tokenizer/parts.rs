@@ -1,7 +1,5 @@
 //! What a tokenizer runs on, whatever file it came from.
 
-#![forbid(unsafe_code)]
-
 use kelvin::TokenId;
 
 use super::TokenKind;

@@ -1,7 +1,5 @@
 //! Patterns whose matches in a text are found in time linear in the text.
 
-#![forbid(unsafe_code)]
-
 use std::sync::OnceLock;
 
 use regex::{Regex, RegexBuilder};

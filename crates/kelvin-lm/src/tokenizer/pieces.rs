@@ -1,7 +1,5 @@
 //! The spellings of a vocabulary, by token and by text.
 
-#![forbid(unsafe_code)]
-
 use std::hash::{BuildHasher, RandomState};
 
 use kelvin::TokenId;

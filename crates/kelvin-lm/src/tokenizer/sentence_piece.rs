@@ -1,7 +1,5 @@
 //! The merges that a SentencePiece vocabulary means.
 
-#![forbid(unsafe_code)]
-
 use kelvin::TokenId;
 use rayon::prelude::*;
 

@@ -1,7 +1,5 @@
 //! Tokens that are found in a text as a whole, before anything is merged.
 
-#![forbid(unsafe_code)]
-
 use std::ops::Range;
 
 use kelvin::TokenId;

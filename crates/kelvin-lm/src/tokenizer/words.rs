@@ -1,7 +1,5 @@
 //! Cutting text into the words that merges never cross.
 
-#![forbid(unsafe_code)]
-
 use super::byte_level;
 use super::pattern::{GPT2, Pattern, Spaces};
 use crate::format::Text;

@@ -33,8 +33,6 @@
 //!
 //! Format: `docs/gguf.md` of the ggml repository.
 
-#![forbid(unsafe_code)]
-
 mod cursor;
 mod index;
 mod metadata;

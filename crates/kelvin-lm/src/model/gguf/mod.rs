@@ -1,5 +1,7 @@
 //! How GGUF files name a decoder's tensors, and what llama.cpp's converter does to them.
 
+#![forbid(unsafe_code)]
+
 mod config;
 
 use std::borrow::Cow;

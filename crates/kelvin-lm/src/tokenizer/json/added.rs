@@ -1,7 +1,5 @@
 //! `model.vocab` and `added_tokens`: all pieces, and which are found as a whole.
 
-#![forbid(unsafe_code)]
-
 use std::fmt;
 
 use kelvin::TokenId;

@@ -1,7 +1,5 @@
 //! Reading one part of a document, and what parts are made of.
 
-#![forbid(unsafe_code)]
-
 use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;

@@ -1,7 +1,5 @@
 //! `decoder`: from pieces back to text.
 
-#![forbid(unsafe_code)]
-
 use serde::Deserialize;
 use serde_json::value::RawValue;
 

@@ -3,8 +3,6 @@
 //! The file is walked and held to JSON's rules first; then each component is read for itself, as the
 //! types below say, and what is not known by name is refused. Patterns are compiled last.
 
-#![forbid(unsafe_code)]
-
 mod added;
 mod component;
 mod config;

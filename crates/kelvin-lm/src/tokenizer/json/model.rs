@@ -1,7 +1,5 @@
 //! `model`: the vocabulary and its merges.
 
-#![forbid(unsafe_code)]
-
 use std::fmt;
 
 use serde::Deserialize;

@@ -1,7 +1,5 @@
 //! `normalizer`: what is done to a text.
 
-#![forbid(unsafe_code)]
-
 use serde::Deserialize;
 use serde_json::value::RawValue;
 

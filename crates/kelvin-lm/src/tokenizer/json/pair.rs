@@ -1,7 +1,5 @@
 //! `vocab.json` and `merges.txt`: GPT-2's tokenizer in its two files.
 
-#![forbid(unsafe_code)]
-
 use serde_json::value::RawValue;
 
 use super::super::bpe::{self, Merge, Rules, Unknown, WholeWord};

@@ -1,7 +1,5 @@
 //! `post_processor`: what goes around a prompt.
 
-#![forbid(unsafe_code)]
-
 use std::fmt;
 
 use kelvin::TokenId;

@@ -1,7 +1,5 @@
 //! `pre_tokenizer`: where a text is cut into words.
 
-#![forbid(unsafe_code)]
-
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
