@@ -4,6 +4,7 @@ use kelvin::TokenId;
 
 use super::added::Added;
 use super::bpe::{Bpe, Merge, Rules, Unknown, WholeWord};
+use super::byte_level;
 use super::decoder::{Decoder, Scope, Start, Undo};
 use super::model::Model;
 use super::normalizer::{Change, Normalizer};
@@ -181,9 +182,15 @@ impl Vocabulary {
             .map(|((id, piece), _)| (id, piece.as_str()))
     }
 
-    /// The tokens that merges may make: never a control token, whatever a user's text spells.
+    /// The tokens that merges may make: never a control token, whatever a user's text spells. A defined
+    /// token stands for its text as it is, so that byte-level merges, which spell bytes, make only those
+    /// for which that is the same.
     fn spelled(&self) -> impl Iterator<Item = (TokenId, &str)> {
-        let merged = self.of_kind(TokenKind::Normal).chain(self.of_kind(TokenKind::UserDefined));
+        let is_byte_level = matches!(self.scheme, Scheme::ByteLevel { .. });
+        let defined = self.of_kind(TokenKind::UserDefined).filter(move |(_, piece)| {
+            !is_byte_level || byte_level::bytes(piece) == piece.as_bytes()
+        });
+        let merged = self.of_kind(TokenKind::Normal).chain(defined);
         merged.filter(|(_, piece)| !piece.is_empty())
     }
 
