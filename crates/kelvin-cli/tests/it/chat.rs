@@ -424,7 +424,7 @@ fn the_date_is_a_flag() {
     let refused =
         run(&mut kelvin(&insists.write("chat-insists"), "chat -m tiny ab -q --greedy"), "");
     let expected = "error: chat template, line 1: \"strftime_now\" asks for the date, and none was given\n\n\
-                    hint: --date today gives it the date\n";
+                    hint: give it a date: --date today\n";
     assert_eq!((refused.code, refused.stderr.as_str()), (3, expected));
 }
 

@@ -240,7 +240,8 @@ fn nameless<'a>(names: impl Iterator<Item = &'a str>) -> Result<Option<ChatTempl
     let names = names.join(", ");
     let detail =
         format!("the model has chat templates called {}, and no default", Sentence(&names));
-    Err(Error::new(ErrorKind::Template, detail).hint("--chat-template NAME picks one of them"))
+    Err(Error::new(ErrorKind::Template, detail)
+        .hint("pick one of them by name: --chat-template NAME"))
 }
 
 /// The part of `tokenizer_config.json` that is read here.
@@ -308,9 +309,9 @@ struct Named {
 }
 
 /// The way out of a template that asks for the date.
-const DATE: &str = "--date today gives it the date";
+const DATE: &str = "give it a date: --date today";
 /// The way out of a template that fails.
-const ANOTHER: &str = "--chat-template FILE stands in for the model's";
+const ANOTHER: &str = "give another in its place: --chat-template FILE";
 
 /// What went wrong in a template, for the world outside.
 fn error(fault: &Fault) -> Error {

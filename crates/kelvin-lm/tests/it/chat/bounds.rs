@@ -142,7 +142,7 @@ fn what_is_not_supported_says_so() {
     ] {
         let error = outcome(source, &[Message::user("a")]).0.expect_err(source);
         assert_eq!(error.to_string(), format!("chat template, line 1: {what} is not supported"));
-        assert_eq!(error.way_out(), Some("--chat-template FILE stands in for the model's"));
+        assert_eq!(error.way_out(), Some("give another in its place: --chat-template FILE"));
     }
 }
 

@@ -105,10 +105,10 @@ fn the_date_is_the_callers_never_the_clocks() {
     let error = insists.render(&hello, &RenderOptions::default()).expect_err("no date");
     let expected = "chat template, line 1: \"strftime_now\" asks for the date, and none was given";
     assert_eq!(error.to_string(), expected);
-    assert_eq!(error.way_out(), Some("--date today gives it the date"));
+    assert_eq!(error.way_out(), Some("give it a date: --date today"));
     let otherwise =
         ChatTemplate::new("{% if false %}{{ strftime_now('%Y') }}{% endif %}{{ 1 + '' }}");
     let error = otherwise.expect("it parses").render(&hello, &RenderOptions::default());
     let error = error.expect_err("nothing to do with the date");
-    assert_eq!(error.way_out(), Some("--chat-template FILE stands in for the model's"));
+    assert_eq!(error.way_out(), Some("give another in its place: --chat-template FILE"));
 }

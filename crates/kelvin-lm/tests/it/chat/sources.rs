@@ -59,7 +59,7 @@ fn tokenizer_config_has_one_template_or_named_ones() {
     let error = read(nameless, None).expect_err("none is the default");
     let expected = "the model has chat templates called rag, tools, and no default";
     assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Template, expected));
-    assert_eq!(error.way_out(), Some("--chat-template NAME picks one of them"));
+    assert_eq!(error.way_out(), Some("pick one of them by name: --chat-template NAME"));
     assert_eq!(rendered(read(nameless, Some("tools"))).as_deref(), Some("c"));
     assert_eq!(rendered(read(r#"{"chat_template": []}"#, None)), None);
     assert_eq!(rendered(read("{}", None)), None);
