@@ -92,7 +92,10 @@ pub(crate) fn with_policy(
     Policy::check(matches)?; // what is typed wrong is said before a model is read
     let (checkpoint, card) = open(matches, console)?;
     let raw = matches.get_flag("raw");
-    let defaults = if raw { checkpoint.ends()? } else { checkpoint.generation_defaults()? };
+    let defaults = match checkpoint.generation_defaults() {
+        Err(_) if raw => checkpoint.ends()?, // what is ignored may be wrong
+        defaults => defaults?,
+    };
     let policy = Policy::resolve(matches, Some(&defaults))?;
     console.warn_all(&policy.warnings)?;
     let options = model_options(matches)?;
