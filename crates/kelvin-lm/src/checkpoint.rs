@@ -76,7 +76,7 @@ impl Checkpoint {
     /// the file is no JSON object, or `eos_token_id` in it no token.
     pub fn ends(&self) -> Result<GenerationDefaults> {
         match self {
-            Self::Gguf(gguf) => Ok(GenerationDefaults::from_gguf(gguf.metadata()).into_ends()),
+            Self::Gguf(_) => Ok(GenerationDefaults::default()), // its tokenizer names them
             Self::Folder(folder) => match folder.generation_config()? {
                 Some(bytes) => GenerationDefaults::of_ends(&bytes, "generation_config.json")
                     .map_err(|error| error.in_file(folder.path())),

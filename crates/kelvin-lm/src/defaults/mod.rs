@@ -154,12 +154,6 @@ impl GenerationDefaults {
         Ok(Self { ends, tokens, ..Self::default() })
     }
 
-    /// Nothing but its ends.
-    pub(crate) fn into_ends(self) -> Self {
-        let tokens = self.tokens.into_iter().filter(|(key, _)| key.contains("eos")).collect();
-        Self { ends: self.ends, tokens, ..Self::default() }
-    }
-
     /// These defaults, and below them others, which count where these say nothing. Ends and warnings
     /// are those of both.
     #[must_use]

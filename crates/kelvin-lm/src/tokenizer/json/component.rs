@@ -123,6 +123,15 @@ impl<'a> Doc<'a> {
     }
 }
 
+/// One text for another, as normalizers and decoders have it.
+#[derive(serde::Deserialize)]
+pub(super) struct Replace<'a> {
+    #[serde(borrow)]
+    pub(super) pattern: Wanted<'a>,
+    #[serde(borrow)]
+    pub(super) content: Text<'a>,
+}
+
 /// A string of a document, quoted where it is shown and cut where it is long.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Text<'a>(pub(super) Cow<'a, str>);

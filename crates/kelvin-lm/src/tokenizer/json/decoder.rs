@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::super::decoder::{Decoder, Scope, Start, Undo};
-use super::component::{Doc, Few, Text, Wanted};
+use super::component::{Doc, Few, Replace, Text, Wanted};
 use super::pre_tokenizer::{Metaspace, PrependScheme};
 use crate::Error;
 
@@ -16,14 +16,6 @@ const KNOWN: [&str; 7] =
 struct Sequence<'a> {
     #[serde(borrow)]
     decoders: Few<&'a RawValue>,
-}
-
-#[derive(Deserialize)]
-struct Replace<'a> {
-    #[serde(borrow)]
-    pattern: Wanted<'a>,
-    #[serde(borrow)]
-    content: Text<'a>,
 }
 
 #[derive(Deserialize)]

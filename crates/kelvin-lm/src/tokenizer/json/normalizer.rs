@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::super::normalizer::{Change, Form, Normalizer};
-use super::component::{Doc, Few, Text, Wanted};
+use super::component::{Doc, Few, Replace, Text};
 use crate::Error;
 
 const WHAT: &str = "normalizer";
@@ -34,14 +34,6 @@ struct Sequence<'a> {
 struct Prepend<'a> {
     #[serde(borrow)]
     prepend: Text<'a>,
-}
-
-#[derive(Deserialize)]
-struct Replace<'a> {
-    #[serde(borrow)]
-    pattern: Wanted<'a>,
-    #[serde(borrow)]
-    content: Text<'a>,
 }
 
 #[derive(Deserialize)]
