@@ -17,6 +17,7 @@ pub mod kernel;
 pub mod memory;
 pub mod model;
 pub mod tokenizer;
+pub mod train;
 
 pub use cache::KvCache;
 pub use checkpoint::{Checkpoint, Stored};

@@ -1,0 +1,15 @@
+//! Training: a decoder in GPT-2 layout, its gradients written by hand, the same to the last bit every time.
+//!
+//! A run's state is a function of blueprint, settings, data and the number of steps taken: random
+//! numbers are named by the step, never carried along. So a run that was stopped anywhere and resumed
+//! ends with the bits of one that never was.
+
+mod layout;
+mod settings;
+mod size;
+mod state;
+
+pub use layout::{Layout, Params, Tensor};
+pub use settings::Settings;
+pub use size::Size;
+pub use state::State;
