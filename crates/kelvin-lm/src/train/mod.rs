@@ -4,12 +4,16 @@
 //! numbers are named by the step, never carried along. So a run that was stopped anywhere and resumed
 //! ends with the bits of one that never was.
 
+mod data;
 mod layout;
 mod settings;
 mod size;
 mod state;
+mod text_files;
 
+pub use data::Corpus;
 pub use layout::{Layout, Params, Tensor};
 pub use settings::Settings;
 pub use size::Size;
 pub use state::State;
+pub use text_files::TextFiles;

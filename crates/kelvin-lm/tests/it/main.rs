@@ -31,4 +31,5 @@ mod tiny;
 mod tokenizer;
 mod tokenizer_files;
 mod tokenizer_real;
+mod training;
 mod two_forms;

@@ -1,0 +1,4 @@
+//! Training: its data, its tokenizer, and its numbers beside PyTorch's.
+
+mod data;
+mod text_files;

@@ -1,0 +1,1 @@
+//! Text files: read as they are, split by characters, refused by name.
