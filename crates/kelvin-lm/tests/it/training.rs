@@ -1,4 +1,5 @@
 //! Training: its data, its tokenizer, and its numbers beside PyTorch's.
 
+mod characters;
 mod data;
 mod text_files;
