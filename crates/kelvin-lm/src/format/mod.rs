@@ -6,7 +6,7 @@
 
 #![forbid(unsafe_code)]
 
-mod file;
+pub(crate) mod file;
 mod folder;
 pub mod gguf;
 pub(crate) mod json;
@@ -16,6 +16,6 @@ mod shards;
 pub(crate) mod text;
 
 pub use folder::Folder;
-pub use safetensors::{Safetensors, Tensor};
+pub use safetensors::{Safetensors, SafetensorsWriter, Tensor, TensorNumbers};
 pub use shards::Shards;
 pub(crate) use text::{Sentence, Text};

@@ -4,11 +4,13 @@
 //! numbers are named by the step, never carried along. So a run that was stopped anywhere and resumed
 //! ends with the bits of one that never was.
 
+mod checkpoint;
 mod layout;
 mod settings;
 mod size;
 mod state;
 
+pub use checkpoint::{Checkpoints, Latest, Provenance, Saved, TokenizerFiles, export};
 pub use layout::{Layout, Params, Tensor};
 pub use settings::Settings;
 pub use size::Size;
