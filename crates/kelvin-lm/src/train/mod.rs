@@ -4,6 +4,7 @@
 //! numbers are named by the step, never carried along. So a run that was stopped anywhere and resumed
 //! ends with the bits of one that never was.
 
+mod checkpoint;
 mod data;
 mod layout;
 mod settings;
@@ -11,6 +12,7 @@ mod size;
 mod state;
 mod text_files;
 
+pub use checkpoint::{Checkpoints, Latest, Provenance, Saved, TokenizerFiles, export};
 pub use data::Corpus;
 pub use layout::{Layout, Params, Tensor};
 pub use settings::Settings;
