@@ -7,15 +7,21 @@
 mod checkpoint;
 mod data;
 mod layout;
+mod metrics;
+mod run;
 mod settings;
 mod size;
 mod state;
 mod text_files;
+mod trainer;
 
 pub use checkpoint::{Checkpoints, Latest, Provenance, Saved, TokenizerFiles, export};
 pub use data::Corpus;
 pub use layout::{Layout, Params, Tensor};
+pub use metrics::{Metric, Metrics, Resumed};
+pub use run::{Ended, Evaluation, Event, Flow, Plan, Run};
 pub use settings::Settings;
 pub use size::Size;
 pub use state::State;
 pub use text_files::TextFiles;
+pub use trainer::{Report, Trainer};
