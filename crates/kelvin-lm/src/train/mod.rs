@@ -4,11 +4,19 @@
 //! numbers are named by the step, never carried along. So a run that was stopped anywhere and resumed
 //! ends with the bits of one that never was.
 
+mod activations;
+mod backward;
+mod batch;
 mod checkpoint;
 mod data;
+mod first;
+mod forward;
+mod head;
+mod inference;
 mod layout;
 mod metrics;
 mod run;
+mod schedule;
 mod settings;
 mod size;
 mod state;
