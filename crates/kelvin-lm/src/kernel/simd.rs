@@ -57,6 +57,8 @@ pub(crate) trait Simd: Copy + Send + Sync {
     fn mul(self, a: Self::F32, b: Self::F32) -> Self::F32;
     /// a / b.
     fn div(self, a: Self::F32, b: Self::F32) -> Self::F32;
+    /// √x, rounded once; NaN below 0.
+    fn sqrt(self, x: Self::F32) -> Self::F32;
     /// a · b + c, rounded once (profile `fast`) or after each step (`portable`).
     fn mul_add(self, a: Self::F32, b: Self::F32, c: Self::F32) -> Self::F32;
     /// `if a > b { a } else { b }`: b where one is NaN.

@@ -87,6 +87,11 @@ impl<P: Rounding> Simd for Avx512<P> {
     }
 
     #[inline(always)]
+    fn sqrt(self, x: __m512) -> __m512 {
+        value!(_mm512_sqrt_ps(x))
+    }
+
+    #[inline(always)]
     fn mul_add(self, a: __m512, b: __m512, c: __m512) -> __m512 {
         if P::FUSED { value!(_mm512_fmadd_ps(a, b, c)) } else { self.add(self.mul(a, b), c) }
     }

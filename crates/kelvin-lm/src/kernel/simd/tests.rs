@@ -38,6 +38,7 @@ impl Everything {
             simd.sub(a, b),
             simd.mul(a, b),
             simd.div(a, b),
+            simd.sqrt(a),
             simd.mul_add(a, b, c),
             simd.max(a, b),
             simd.min(a, b),
