@@ -243,7 +243,9 @@ impl Kernel for Forward<'_> {
                 causal.softmax(simd, unit, block.clone(), kept, worker);
                 let out = &mut out[block.start * causal.head_dim..block.end * causal.head_dim];
                 causal.mix(simd, &block, out, worker);
-                for (out, kept) in out.chunks_exact_mut(causal.head_dim).zip(kept.chunks_exact(KEPT)) {
+                for (out, kept) in
+                    out.chunks_exact_mut(causal.head_dim).zip(kept.chunks_exact(KEPT))
+                {
                     scale(simd, out, kept[1]);
                 }
             }
@@ -397,7 +399,8 @@ impl Causal {
         worker: &mut Worker,
     ) {
         let width = 0..self.head_dim;
-        let queries = self.unit(seen.query_key_value, 3, unit, 0).part(block.clone(), width.clone());
+        let queries =
+            self.unit(seen.query_key_value, 3, unit, 0).part(block.clone(), width.clone());
         self.score(simd, queries, block.end, worker);
         let gradient = self.unit(seen.gradient, 1, unit, 0).part(block.clone(), width.clone());
         let mixed = self.unit(seen.mixed, 1, unit, 0).part(block.clone(), width);
@@ -407,8 +410,11 @@ impl Causal {
         let target = Target { out: slopes, stride: self.stride(), left: 0, start: Start::Zero };
         multiply(simd, rows, values, 0..block.end, target);
         let kept = &seen.kept[(unit * self.length + block.start) * KEPT..];
-        let both = scores.chunks_exact_mut(self.stride()).zip(slopes.chunks_exact_mut(self.stride()));
-        for (index, ((row, slopes), kept)) in both.zip(kept.chunks_exact(KEPT)).enumerate().take(block.len()) {
+        let both =
+            scores.chunks_exact_mut(self.stride()).zip(slopes.chunks_exact_mut(self.stride()));
+        for (index, ((row, slopes), kept)) in
+            both.zip(kept.chunks_exact(KEPT)).enumerate().take(block.len())
+        {
             let query = block.start + index;
             let row = visible(row, query);
             let slopes = slopes.as_chunks_mut::<LANES>().0;

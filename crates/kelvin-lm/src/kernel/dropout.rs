@@ -2,11 +2,11 @@
 //!
 //! Srivastava et al., *Dropout: a simple way to prevent neural networks from overfitting* (JMLR 2014).
 
-use kelvin::rng::{Domain, philox4x32};
 use kelvin::Seed;
+use kelvin::rng::{Domain, philox4x32};
 
-use super::simd::{Kernel, LANES, Simd};
 use super::part;
+use super::simd::{Kernel, LANES, Simd};
 
 /// Numbers that one block of random words decides: sixteen bits each.
 const PER_BLOCK: usize = 8;
@@ -59,7 +59,10 @@ impl Mask {
     #[expect(clippy::cast_possible_truncation, reason = "counters wrap, halves are taken apart")]
     fn run_of(&self, first: usize) -> [[f32; PER_BLOCK]; BLOCKS] {
         let words: [[u32; 4]; BLOCKS] = std::array::from_fn(|i| {
-            philox4x32(self.key, [self.step, (first + i) as u32, self.place, Domain::Dropout as u32])
+            philox4x32(
+                self.key,
+                [self.step, (first + i) as u32, self.place, Domain::Dropout as u32],
+            )
         });
         words.map(|words| {
             std::array::from_fn(|i| {

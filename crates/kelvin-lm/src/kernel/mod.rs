@@ -10,8 +10,8 @@
 )]
 
 pub(crate) mod activation;
-pub(crate) mod attention;
 pub(crate) mod adamw;
+pub(crate) mod attention;
 pub(crate) mod causal;
 pub(crate) mod cross_entropy;
 pub(crate) mod dropout;
