@@ -58,15 +58,15 @@ impl Causal {
         engine: &Engine,
         query_key_value: &[f32],
         scratch: &mut CausalScratch,
-        out: Output<'_>,
+        Output { mixed, kept }: Output<'_>,
     ) {
         let unit = self.length * self.head_dim;
         let CausalScratch { workers, units } = scratch;
-        units.resize(out.mixed.len(), 0.0);
+        units.resize(mixed.len(), 0.0);
         let pieces = self.pieces(engine, units.len() / unit, workers);
         let per_piece = (units.len() / unit).div_ceil(pieces);
         let outputs = units.chunks_mut(per_piece * unit);
-        let kept = out.kept.chunks_mut(per_piece * self.length * KEPT);
+        let kept = kept.chunks_mut(per_piece * self.length * KEPT);
         let pieces = outputs.zip(kept).zip(workers).enumerate();
         let mut pieces: Vec<_> = pieces
             .map(|(index, ((out, kept), worker))| {
@@ -75,7 +75,7 @@ impl Causal {
             })
             .collect();
         fork(&mut pieces, &|piece| engine.dispatch(piece));
-        self.gather(units, 1, out.mixed);
+        self.gather(units, 1, mixed);
     }
 
     /// The gradient by `query_key_value`, into `gradient`, `[tokens, 3 × d_model]`.
@@ -240,7 +240,7 @@ impl Kernel for Forward<'_> {
                 let queries = part(0).part(block.clone(), 0..causal.head_dim);
                 causal.score(simd, queries, block.end, worker);
                 let kept = &mut kept[block.start * KEPT..block.end * KEPT];
-                causal.softmax(simd, unit, block.clone(), kept, worker);
+                causal.softmax(simd, (unit, &block), kept, worker);
                 let out = &mut out[block.start * causal.head_dim..block.end * causal.head_dim];
                 causal.mix(simd, &block, out, worker);
                 for (out, kept) in
@@ -259,14 +259,13 @@ impl Causal {
     fn softmax<S: Simd>(
         &self,
         simd: S,
-        unit: usize,
-        block: Range<usize>,
+        (unit, block): (usize, &Range<usize>),
         kept: &mut [f32],
         worker: &mut Worker,
     ) {
         let Worker { scores, factors, .. } = worker;
         let rows = scores.chunks_exact_mut(self.stride());
-        for ((query, row), kept) in block.zip(rows).zip(kept.chunks_exact_mut(KEPT)) {
+        for ((query, row), kept) in block.clone().zip(rows).zip(kept.chunks_exact_mut(KEPT)) {
             let row = visible(row, query);
             let scale = simd.splat(self.scale);
             let mut largest = simd.splat(f32::NEG_INFINITY);
@@ -358,7 +357,7 @@ impl Kernel for Backward<'_> {
             let (query, key_value) = out.split_at_mut(one);
             let (key, value) = key_value.split_at_mut(one);
             for block in causal.blocks() {
-                causal.recall(simd, seen, unit, &block, worker);
+                causal.recall(simd, seen, (unit, &block), worker);
                 let width = 0..causal.head_dim;
                 let stride = causal.head_dim;
                 let n = block.len();
@@ -394,8 +393,7 @@ impl Causal {
         &self,
         simd: S,
         seen: &Seen<'_>,
-        unit: usize,
-        block: &Range<usize>,
+        (unit, block): (usize, &Range<usize>),
         worker: &mut Worker,
     ) {
         let width = 0..self.head_dim;

@@ -94,7 +94,7 @@ mod tests {
         let both = Level::available().flat_map(|level| [(level, 1), (level, 2)]);
         both.map(|(level, threads)| {
             let (level, threads) = (Some(level), Some(threads));
-            Engine::new(EngineOptions { level, threads, ..EngineOptions::default() })
+            Engine::new(EngineOptions { threads, level, ..EngineOptions::default() })
                 .expect("this machine has the level")
         })
     }

@@ -17,12 +17,7 @@ use crate::kernel::sums::add_rows;
 impl Network<'_> {
     /// Adds the gradient of every parameter but the head's to `gradients`, from that by the normed
     /// stream in `other`.
-    pub(super) fn backward(
-        &self,
-        batch: &Batch,
-        memory: &mut Activations,
-        gradients: &mut Params,
-    ) {
+    pub(super) fn backward(&self, batch: &Batch, memory: &mut Activations, gradients: &mut Params) {
         let Activations { stream, block, other, .. } = memory;
         block.copy_from_slice(stream);
         stream.fill(0.0);

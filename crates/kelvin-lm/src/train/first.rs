@@ -90,7 +90,8 @@ fn fill_normal(seed: Seed, tensor: usize, deviation: f64, numbers: &mut [f32]) {
 #[expect(clippy::cast_possible_truncation, reason = "weights are f32")]
 fn normal_pair(seed: Seed, counter: Counter, deviation: f64) -> [f32; 2] {
     let [a, b, c, d] = rng::block(seed, counter).map(u64::from);
-    let uniform = |low: u64, high: u64| (((high << 32 | low) >> 11) as f64 + 0.5) / (1_u64 << 53) as f64;
+    let uniform =
+        |low: u64, high: u64| (((high << 32 | low) >> 11) as f64 + 0.5) / (1_u64 << 53) as f64;
     let radius = deviation * math::sqrt(-2.0 * math::ln(uniform(a, b)));
     let (sin, cos) = sin_cos(std::f64::consts::TAU * uniform(c, d));
     [(radius * cos) as f32, (radius * sin) as f32]

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::activations::{Activations, Kept};
 use super::batch::Batch;
-use super::layout::{Affine, Layer, Layout, Params};
+use super::layout::{Affine, Layout, Params};
 use crate::config::{Config, QueryScale};
 use crate::kernel::Engine;
 use crate::kernel::activation::Plain;

@@ -4,12 +4,21 @@
 //! numbers are named by the step, never carried along. So a run that was stopped anywhere and resumed
 //! ends with the bits of one that never was.
 
+mod activations;
+mod backward;
+mod batch;
 mod data;
+mod first;
+mod forward;
+mod head;
+mod inference;
 mod layout;
+mod schedule;
 mod settings;
 mod size;
 mod state;
 mod text_files;
+mod trainer;
 
 pub use data::Corpus;
 pub use layout::{Layout, Params, Tensor};
@@ -17,3 +26,4 @@ pub use settings::Settings;
 pub use size::Size;
 pub use state::State;
 pub use text_files::TextFiles;
+pub use trainer::{Report, Trainer};

@@ -1,3 +1,5 @@
+#![expect(clippy::many_single_char_names, reason = "the letters of C[m, n] = A[m, k] · B[k, n]")]
+
 use super::{Blocking, Gemm, Packs, Start, View};
 use crate::kernel::simd::{Level, Profile};
 use crate::kernel::{Engine, EngineOptions};
@@ -105,54 +107,4 @@ fn two_products_onto_one_are_the_product_over_both() {
         Gemm { a, b, start }.run(&engine, &mut parts, &mut packs);
     }
     assert_eq!(parts, whole);
-}
-
-#[test]
-#[ignore = "tuning"]
-fn rate() {
-    for (m, k, n, turned_a, turned_b) in [
-        (48, 64, 192, false, false),
-        (48, 256, 64, false, true),
-        (64, 48, 256, true, false),
-        (768, 128, 512, false, false),
-        (768, 512, 128, false, true),
-        (128, 768, 512, true, false),
-        (4096, 384, 1536, false, false),
-        (4096, 1536, 384, false, true),
-        (384, 4096, 1536, true, false),
-        (512, 768, 3072, false, false),
-        (512, 3072, 768, false, true),
-        (768, 512, 3072, true, false),
-        (256, 768, 50257, false, true),
-        (256, 50257, 768, false, false),
-        (50257, 256, 768, true, false),
-    ] {
-        let (a, b) = (numbers(m * k, 1), numbers(k * n, 2));
-        let a = if turned_a { View::new(&a, m).t() } else { View::new(&a, k) };
-        let b = if turned_b { View::new(&b, k).t() } else { View::new(&b, n) };
-        let mut out = vec![0.0; m * n];
-        let mut rates = vec![];
-        for (depth, columns, strip) in [
-            (256, 4096, 512),
-            (384, 4096, 512),
-            (512, 4096, 256),
-            (512, 2048, 384),
-            (768, 2048, 256),
-            (1024, 1024, 128),
-        ] {
-            let engine = engine(1, Level::Avx512, Some(Blocking { depth, columns, strip }));
-            let mut packs = Packs::default();
-            let mut best = f64::MAX;
-            let reps = (2_000_000_000 / (m * k * n)).clamp(3, 2000);
-            engine.install(|| {
-                for _ in 0..reps {
-                    let start = std::time::Instant::now();
-                    Gemm { a, b, start: Start::Zero }.run(&engine, &mut out, &mut packs);
-                    best = best.min(start.elapsed().as_secs_f64());
-                }
-            });
-            rates.push((2 * m * k * n) as f64 / best / 1e9);
-        }
-        println!("{m:6} {k:6} {n:6} {turned_a:5} {turned_b:5} {rates:.1?}");
-    }
 }

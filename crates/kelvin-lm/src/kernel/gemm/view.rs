@@ -60,4 +60,10 @@ impl<'a> View<'a> {
         debug_assert!(self.has_rows(), "a row lies side by side");
         &self.numbers[row * self.row_stride..][..self.cols]
     }
+
+    /// All numbers, row by row.
+    pub(crate) fn iter(self) -> impl Iterator<Item = f32> + use<'a> {
+        let all = (0..self.rows).flat_map(move |row| (0..self.cols).map(move |col| (row, col)));
+        all.map(move |(row, col)| self.numbers[row * self.row_stride + col * self.col_stride])
+    }
 }
