@@ -1,7 +1,5 @@
 //! A tokenizer whose tokens are the characters of a text, as a `tokenizer.json`.
 
-use std::fmt::Write as _;
-
 use super::Tokenizer;
 use crate::{Error, ErrorKind, Result};
 
@@ -84,13 +82,9 @@ impl Characters {
 
     /// The tokenizer as a `tokenizer.json`: the same bytes for the same characters.
     pub fn tokenizer_json(&self) -> String {
-        let mut json = HEAD.to_owned();
-        for (id, c) in self.all.iter().enumerate() {
-            let comma = if id == 0 { "" } else { ",\n" };
-            let key = serde_json::to_string(c).expect("a character is a string");
-            write!(json, "{comma}      {key}: {id}").expect("a String takes everything");
-        }
-        json + TAIL
+        let entry = |(id, c): (usize, &char)| format!("      {}: {id}", quoted(*c));
+        let vocab: Vec<String> = self.all.iter().enumerate().map(entry).collect();
+        [HEAD, &vocab.join(",\n"), TAIL].concat()
     }
 
     /// The `tokenizer_config.json` that belongs beside it: without it transformers would read the vocabulary
@@ -113,4 +107,9 @@ impl Characters {
         let config = Self::tokenizer_config_json().as_bytes();
         Tokenizer::from_json(self.tokenizer_json().as_bytes(), Some(config))
     }
+}
+
+/// A character as a string of JSON.
+fn quoted(c: char) -> String {
+    serde_json::to_string(&c).expect("a character is a string")
 }

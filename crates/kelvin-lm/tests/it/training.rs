@@ -2,4 +2,6 @@
 
 mod characters;
 mod data;
+mod golden;
+mod pytorch;
 mod text_files;
