@@ -29,6 +29,14 @@ struct Gpt2 {
     vocab_size: usize,
 }
 
+impl Gpt2 {
+    fn to_json(&self) -> String {
+        let mut json = serde_json::to_string_pretty(self).expect("strings and numbers are JSON");
+        json.push('\n');
+        json
+    }
+}
+
 /// What `config.json` says besides the blueprint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConfigNotes {
@@ -88,8 +96,7 @@ impl Config {
             tie_word_embeddings: self.tied_head,
             vocab_size: self.vocab_size,
         };
-        let mut json = serde_json::to_string_pretty(&gpt2).expect("strings and numbers are JSON");
-        json.push('\n');
+        let json = gpt2.to_json();
         if Self::from_json(json.as_bytes()).is_ok_and(|read| read == *self) {
             return Ok(json);
         }

@@ -72,12 +72,11 @@ fn made_of(saved: &Provenance, wanted: &Provenance, lines: &mut Vec<String>) {
     if old != new {
         lines.push(format!("numerics profile: {old} → {new}"));
     }
-    let files: [(&str, fn(&Provenance) -> &[u8]); 2] = [
-        ("tokenizer.json", |it| it.tokenizer.json()),
-        ("tokenizer_config.json", |it| it.tokenizer.config()),
-    ];
-    for (name, bytes) in files {
-        let [old, new] = [saved, wanted].map(bytes);
+    let (old, new) = (&saved.tokenizer, &wanted.tokenizer);
+    for (name, old, new) in [
+        ("tokenizer.json", old.json(), new.json()),
+        ("tokenizer_config.json", old.config(), new.config()),
+    ] {
         if old != new {
             let [old, new] = [old, new].map(|bytes| short(&digest::of(bytes)));
             lines.push(format!("{name}: {old} → {new}"));
