@@ -15,18 +15,34 @@ type Flag = (&'static str, &'static str, &'static str);
 const RUN_FLAGS: [Flag; 9] = [
     ("steps", "N", "Steps in all, those before a resume counted [default: the size's]"),
     ("out", "DIR", "The run's folder [default: named after the data and the size]"),
-    ("init", "MODEL", "Begin with the weights of this GPT-2 model; of a checkpoint step-N with its optimizer too"),
-    ("split", "SHARE", "Train on the first SHARE of the characters, take losses on the rest [default: 0.9]"),
+    (
+        "init",
+        "MODEL",
+        "Begin with the weights of this GPT-2 model; of a checkpoint step-N with its optimizer too",
+    ),
+    (
+        "split",
+        "SHARE",
+        "Train on the first SHARE of the characters, take losses on the rest [default: 0.9]",
+    ),
     ("save-every", "N", "Save after each N steps, and at the end [default: 250]"),
     ("keep", "N", "Checkpoints that are kept, at least 2 [default: 2]"),
     ("export", "DIR", "At the end write the model alone, in Hugging Face layout"),
     ("export-dtype", "TYPE", "Its numbers: f32, f16 or bf16 [default: f32]"),
-    ("seed", "N", "Decides first weights, order of the data, dropout and samples [default: the size's]"),
+    (
+        "seed",
+        "N",
+        "Decides first weights, order of the data, dropout and samples [default: the size's]",
+    ),
 ];
 
 const MODEL_FLAGS: [Flag; 6] = [
     ("size", "NAME", "char-tiny, char-small, char-medium or gpt2-124m [default: char-small]"),
-    ("tokenizer", "FILE|MODEL", "A tokenizer.json, or a model that has one [default: the characters of the training part]"),
+    (
+        "tokenizer",
+        "FILE|MODEL",
+        "A tokenizer.json, or a model that has one [default: the characters of the data]",
+    ),
     ("n-layers", "N", "Layers"),
     ("n-heads", "N", "Heads of a layer"),
     ("d-model", "N", "Width; the feed-forward block is four times as wide"),
@@ -38,8 +54,16 @@ const TRAINING_FLAGS: [Flag; 13] = [
     ("block-size", "N", "Tokens that a window predicts"),
     ("grad-accum", "N", "Batches whose gradients make one step"),
     ("learning-rate", "X", "The rate after the warm-up"),
-    ("min-learning-rate", "X", "The rate at the end of the cosine [default: a tenth of the learning rate]"),
-    ("warmup-steps", "N", "Steps of linear growth [default: the size's, at most a tenth of --decay-steps]"),
+    (
+        "min-learning-rate",
+        "X",
+        "The rate at the end of the cosine [default: a tenth of the learning rate]",
+    ),
+    (
+        "warmup-steps",
+        "N",
+        "Steps of linear growth [default: the size's, at most a tenth of --decay-steps]",
+    ),
     ("decay-steps", "N", "The step at which the cosine ends [default: --steps of the first start]"),
     ("weight-decay", "X", "Decoupled decay of matrices"),
     ("beta1", "X", "Memory of the mean gradient"),
@@ -50,15 +74,31 @@ const TRAINING_FLAGS: [Flag; 13] = [
 ];
 
 const WATCHING_FLAGS: [Flag; 4] = [
-    ("eval-every", "N", "Take the validation loss and draw a sample after each N steps, and at the end [default: 250]"),
+    (
+        "eval-every",
+        "N",
+        "Take the validation loss and draw a sample after each N steps, and at the end [default: 250]",
+    ),
     ("eval-windows", "N|all", "Windows of --block-size that it is taken on [default: 256]"),
-    ("sample-prompt", "TEXT", "What samples begin with [default: a line end, or the first character]"),
+    (
+        "sample-prompt",
+        "TEXT",
+        "What samples begin with [default: a line end, or the first character]",
+    ),
     ("sample-tokens", "N", "Tokens of a sample; 0 draws none [default: 200]"),
 ];
 
 const MACHINE_FLAGS: [Flag; 2] = [
-    ("threads", "N", "Threads; the result is the same with any number [default: one for each core]"),
-    ("simd", "LEVEL", "scalar, avx2 or avx512; the result is the same with any [default: the widest here]"),
+    (
+        "threads",
+        "N",
+        "Threads; the result is the same with any number [default: one for each core]",
+    ),
+    (
+        "simd",
+        "LEVEL",
+        "scalar, avx2 or avx512; the result is the same with any [default: the widest here]",
+    ),
 ];
 
 /// The names of all values, in the order in which they are shown.

@@ -1,11 +1,12 @@
 //! A run: steps, and between them losses on what is not trained on, and checkpoints.
 
 use std::path::{Path, PathBuf};
+use std::result::Result as Outcome;
 
 use super::checkpoint::{Checkpoints, Provenance};
 use super::data::Corpus;
 use super::trainer::{Report, Trainer};
-use crate::{Error, Result};
+use crate::{Error, ErrorKind, Result};
 
 /// What a run does, and when. A step here is counted from the beginning of training, not of the run:
 /// a run that goes on evaluates and saves where one that was never stopped does.
@@ -108,8 +109,8 @@ impl Run<'_> {
     /// are as they were.
     pub fn go<E: From<Error>>(
         &mut self,
-        mut observe: impl FnMut(&Trainer, Event<'_>) -> Result<Flow, E>,
-    ) -> Result<Ended, E> {
+        mut observe: impl FnMut(&Trainer, Event<'_>) -> Outcome<Flow, E>,
+    ) -> Outcome<Ended, E> {
         let mut last = None;
         while self.trainer.state().step < self.plan.steps {
             let report = self.trainer.step(self.corpus)?;
@@ -134,7 +135,7 @@ impl Run<'_> {
     ///
     /// # Errors
     ///
-    /// Those of [`Trainer::loss`].
+    /// Those of [`Trainer::loss`], and [`ErrorKind::Logits`] for a loss that is not finite.
     pub fn evaluate(&mut self) -> Result<Evaluation> {
         let state = self.trainer.state();
         let (step, block_size) = (state.step, state.settings.block_size);
@@ -144,15 +145,23 @@ impl Run<'_> {
         });
         let tokens = &all[..wanted];
         let n_tokens = tokens.len().saturating_sub(1);
-        let loss = if n_tokens == 0 { None } else { Some(self.trainer.loss(tokens)?) };
-        Ok(Evaluation { step, loss, n_tokens })
+        if n_tokens == 0 {
+            return Ok(Evaluation { step, loss: None, n_tokens });
+        }
+        let loss = self.trainer.loss(tokens)?;
+        if loss.is_finite() {
+            return Ok(Evaluation { step, loss: Some(loss), n_tokens });
+        }
+        let detail = format!("step {step}: validation loss = {loss}, it must be finite");
+        let hint = "lower --learning-rate, or lengthen --warmup-steps";
+        Err(Error::new(ErrorKind::Logits, detail).hint(hint))
     }
 
     /// A checkpoint of the state as it is; its folder, and what `observe` says of it.
     fn save<E: From<Error>>(
         &self,
-        observe: &mut impl FnMut(&Trainer, Event<'_>) -> Result<Flow, E>,
-    ) -> Result<(PathBuf, Flow), E> {
+        observe: &mut impl FnMut(&Trainer, Event<'_>) -> Outcome<Flow, E>,
+    ) -> Outcome<(PathBuf, Flow), E> {
         let state = self.trainer.state();
         let step = state.step;
         let before = observe(self.trainer, Event::Saving { step })?;

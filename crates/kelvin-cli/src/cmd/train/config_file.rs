@@ -74,7 +74,8 @@ fn not_toml(text: &str, error: &toml::de::Error) -> Failure {
     let before = error.span().and_then(|span| text.get(..span.start));
     let line = before.map_or(1, |before| 1 + before.matches('\n').count());
     let what = error.message().lines().collect::<Vec<_>>().join(", ");
-    Failure::read(format!("line {line}: {what}")).hint("a config file is TOML: learning_rate = 1e-3")
+    Failure::read(format!("line {line}: {what}"))
+        .hint("a config file is TOML: learning_rate = 1e-3")
 }
 
 fn unknown(key: &str) -> Failure {
@@ -97,7 +98,8 @@ fn text_of(key: &str, value: &Value) -> Result<String, Failure> {
 }
 
 fn paths(value: &Value) -> Result<Vec<PathBuf>, Failure> {
-    let wrong = || Failure::read("data is no list of paths").hint("data = [\"one.txt\", \"two.txt\"]");
+    let wrong =
+        || Failure::read("data is no list of paths").hint("data = [\"one.txt\", \"two.txt\"]");
     match value {
         Value::String(path) => Ok(vec![path.into()]),
         Value::Array(paths) => {
@@ -117,7 +119,8 @@ mod tests {
 
     #[test]
     fn numbers_and_texts_are_read_as_flags_have_them() {
-        let file = read("data = ['a.txt']\nsteps = 30\nlearning_rate = 1e-3\nmax_grad_norm = 'off'\n");
+        let file =
+            read("data = ['a.txt']\nsteps = 30\nlearning_rate = 1e-3\nmax_grad_norm = 'off'\n");
         let file = file.expect("a config file");
         assert_eq!(file.data, [PathBuf::from("a.txt")]);
         let texts = ["steps", "learning-rate", "max-grad-norm", "seed"].map(|name| file.text(name));

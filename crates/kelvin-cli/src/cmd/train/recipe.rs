@@ -1,17 +1,17 @@
 //! Every value of a run, decided: flag, else config file, else size or what the run goes on from.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use clap::ArgMatches;
 use kelvin_lm::Config;
 use kelvin_lm::dtype::Dtype;
 use kelvin_lm::kernel::{EngineOptions, Level};
 use kelvin_lm::train::{Plan, Settings, Size, State};
 
-use super::config_file::ConfigFile;
 use super::value::{Exported, Ledger, Limit, Origin, Positive, Share, Value, Windows};
 use crate::exit::Failure;
 
+/// The size, where nobody names one.
+pub(super) const SIZE: &str = "char-small";
 /// Steps from one evaluation, and from one checkpoint, to the next.
 const OFTEN: u32 = 250;
 /// Windows that a validation loss is taken on.
@@ -105,8 +105,7 @@ impl Recipe {
             tokenizer: ledger.decide_open("tokenizer")?,
             export: export(ledger)?,
             sample_prompt: ledger.decide_open("sample-prompt")?,
-            sample_tokens: ledger
-                .decide("sample-tokens", (SAMPLE_TOKENS, Origin::Default("")))?,
+            sample_tokens: ledger.decide("sample-tokens", (SAMPLE_TOKENS, Origin::Default("")))?,
             engine: engine(ledger)?,
             size,
             settings,
@@ -116,23 +115,9 @@ impl Recipe {
     }
 }
 
-/// The config file of the flags; that of the run, where it goes on.
-///
-/// # Errors
-///
-/// Those of [`ConfigFile::read`].
-pub(super) fn config_file(
-    matches: &ArgMatches,
-    own: Option<&Path>,
-) -> Result<Option<ConfigFile>, Failure> {
-    let typed = crate::args::policy::text(matches, "config").map(Path::new);
-    let own = own.filter(|path| path.exists());
-    typed.or(own).map(ConfigFile::read).transpose()
-}
-
 /// The size, with the blueprint's numbers as the flags have them.
 fn size(ledger: &mut Ledger<'_>, beginning: Beginning<'_>) -> Result<Size, anyhow::Error> {
-    let name = ledger.decide("size", ("char-small".to_owned(), Origin::Default("")))?;
+    let name = ledger.decide("size", (SIZE.to_owned(), Origin::Default("")))?;
     let mut size = Size::from_name(&name)?;
     let origin = Origin::Size(size.name);
     let fixed = beginning.blueprint();
@@ -177,9 +162,7 @@ fn steps(
 ) -> Result<u32, anyhow::Error> {
     let taken = beginning.step();
     let fallback = match beginning {
-        Beginning::Run(name, state) => {
-            (state.settings.decay_steps, Origin::Model(name.to_owned()))
-        }
+        Beginning::Run(name, state) => (state.settings.decay_steps, Origin::Model(name.to_owned())),
         _ => (taken.saturating_add(size.steps), Origin::Size(size.name)),
     };
     let Positive(steps) = ledger.decide("steps", (Positive(fallback.0), fallback.1))?;
@@ -216,8 +199,7 @@ fn settings(
     } else {
         (learning_rate / TENTH, Origin::Default("a tenth of learning-rate"))
     };
-    let decay =
-        if is_new { (steps, Origin::Default("steps")) } else { (base.decay_steps, from()) };
+    let decay = if is_new { (steps, Origin::Default("steps")) } else { (base.decay_steps, from()) };
     let decay_steps = ledger.decide("decay-steps", decay)?;
     let warmup = if is_new && base.warmup_steps > decay_steps / 10 {
         (decay_steps / 10, Origin::Default("a tenth of decay-steps"))

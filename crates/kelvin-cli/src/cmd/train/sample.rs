@@ -6,6 +6,7 @@ use kelvin_lm::Model;
 use kelvin_lm::generate::{Batch, Context, Detok, Event, Request};
 use kelvin_lm::tokenizer::{SpecialTokens, Tokenizer};
 
+use super::recipe::Recipe;
 use crate::exit::Failure;
 
 /// What is drawn: what `kelvin generate --context-shift --echo` gives for this prompt and seed.
@@ -23,15 +24,10 @@ impl Sample {
     /// # Errors
     ///
     /// Something typed: a prompt without a token, or one that the vocabulary cannot spell.
-    pub(super) fn new(
-        tokenizer: &Tokenizer,
-        (prompt, data): (Option<&str>, &str),
-        n_tokens: usize,
-        seed: u64,
-    ) -> Result<Self, Failure> {
+    pub(super) fn new(tokenizer: &Tokenizer, recipe: &Recipe, data: &str) -> Result<Self, Failure> {
         let encode = |text: &str| tokenizer.encode_prompt(text, SpecialTokens::Text);
         let first = data.chars().next().map(String::from).unwrap_or_default();
-        let ids = match prompt {
+        let ids = match &recipe.sample_prompt {
             Some(text) => encode(text).map_err(|error| error.to_string()),
             None => encode("\n").or_else(|_| encode(&first)).map_err(|error| error.to_string()),
         };
@@ -40,8 +36,8 @@ impl Sample {
             let failure = Failure::typed("--sample-prompt is empty, and no token comes before it");
             return Err(failure.hint("give at least one character"));
         }
-        let seed = Seed::new(seed).with_stream(kelvin::stream_of(&prompt));
-        Ok(Self { prompt, n_tokens, seed })
+        let seed = Seed::new(recipe.settings.seed).with_stream(kelvin::stream_of(&prompt));
+        Ok(Self { prompt, n_tokens: recipe.sample_tokens, seed })
     }
 
     /// Draws it; nothing where no token is wanted.

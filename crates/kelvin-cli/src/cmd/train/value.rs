@@ -7,6 +7,7 @@ use kelvin_lm::dtype::Dtype;
 
 use super::config_file::ConfigFile;
 use crate::args::policy::text;
+use crate::args::train::names;
 use crate::exit::Failure;
 use crate::term::table::{Align, Table};
 
@@ -136,7 +137,8 @@ impl Value for Limit {
 pub(super) struct Share(pub(super) f64);
 
 impl Value for Share {
-    const RULE: &'static str = "0 < share ≤ 1 (0.9 trains on the first nine tenths; 1 holds nothing out)";
+    const RULE: &'static str =
+        "0 < share ≤ 1 (0.9 trains on the first nine tenths; 1 holds nothing out)";
 
     fn read(text: &str) -> Option<Self> {
         text.parse().ok().filter(|&share| share > 0.0 && share <= 1.0).map(Self)
@@ -182,7 +184,7 @@ pub(super) struct Exported(pub(super) Dtype);
 
 impl Exported {
     const NAMES: [(&'static str, Dtype); 3] =
-        [("f32", Dtype::F32), ("f16", Dtype::F16), ("bf16", Dtype::Bf16)];
+        [("f32", Dtype::F32), ("f16", Dtype::F16), ("bf16", Dtype::BF16)];
 }
 
 impl Value for Exported {
@@ -250,7 +252,10 @@ impl<'a> Ledger<'a> {
     /// # Errors
     ///
     /// As [`decide`](Self::decide).
-    pub(super) fn decide_open<V: Value>(&mut self, name: &'static str) -> Result<Option<V>, Failure> {
+    pub(super) fn decide_open<V: Value>(
+        &mut self,
+        name: &'static str,
+    ) -> Result<Option<V>, Failure> {
         let Some((value, origin)) = self.read(name)? else { return Ok(None) };
         self.note(name, &value, origin);
         Ok(Some(value))
@@ -275,10 +280,16 @@ impl<'a> Ledger<'a> {
         Ok(Some((value, origin)))
     }
 
+    /// What was decided, in the order of the flags.
+    fn in_order(&self) -> impl Iterator<Item = &Row> {
+        names().filter_map(|name| self.rows.iter().find(|row| row.name == name))
+    }
+
     /// The values in their order, and where each comes from.
     pub(super) fn table(&self) -> Table {
-        let mut table = Table::new(&[("value", Align::Left), ("is", Align::Left), ("from", Align::Left)]);
-        for Row { name, value, origin } in &self.rows {
+        let mut table =
+            Table::new(&[("value", Align::Left), ("is", Align::Left), ("from", Align::Left)]);
+        for Row { name, value, origin } in self.in_order() {
             let value = match value {
                 toml::Value::String(text) if is_plain(text) => text.clone(),
                 other => other.to_string(),
@@ -293,7 +304,8 @@ impl<'a> Ledger<'a> {
     pub(super) fn to_toml(&self, data: &[String], leave_out: &[&str]) -> String {
         let data: Vec<toml::Value> = data.iter().map(|path| path.clone().into()).collect();
         let mut text = format!("data = {}\n", toml::Value::Array(data));
-        for Row { name, value, .. } in self.rows.iter().filter(|row| !leave_out.contains(&row.name)) {
+        for Row { name, value, .. } in self.in_order().filter(|row| !leave_out.contains(&row.name))
+        {
             text += &format!("{} = {value}\n", name.replace('-', "_"));
         }
         text
