@@ -198,7 +198,7 @@ impl<'a> Job<'a> {
             }
             _ => return error,
         };
-        error.context(Failure::failed("training stopped").hint(way_out))
+        Failure::failed("training stopped").hint(way_out).caused_by(error).into()
     }
 
     /// Says where everything is, and exports the model where all steps are taken.

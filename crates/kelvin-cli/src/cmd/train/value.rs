@@ -290,11 +290,7 @@ impl<'a> Ledger<'a> {
         let mut table =
             Table::new(&[("value", Align::Left), ("is", Align::Left), ("from", Align::Left)]);
         for Row { name, value, origin } in self.in_order() {
-            let value = match value {
-                toml::Value::String(text) if is_plain(text) => text.clone(),
-                other => other.to_string(),
-            };
-            table.row([(*name).to_owned(), value, origin.to_string()]);
+            table.row([(*name).to_owned(), shown(value), origin.to_string()]);
         }
         table
     }
@@ -309,6 +305,18 @@ impl<'a> Ledger<'a> {
             text += &format!("{} = {value}\n", name.replace('-', "_"));
         }
         text
+    }
+}
+
+/// A value as people read it.
+fn shown(value: &toml::Value) -> String {
+    match value {
+        toml::Value::String(text) if is_plain(text) => text.clone(),
+        toml::Value::Float(number) if *number != 0.0 && number.abs() < 1e-4 => {
+            format!("{number:e}")
+        }
+        toml::Value::Float(number) => number.to_string(),
+        other => other.to_string(),
     }
 }
 
