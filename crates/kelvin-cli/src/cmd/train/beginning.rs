@@ -240,7 +240,7 @@ fn in_file(path: &Path) -> Result<TokenizerFiles> {
     Ok(files.map_err(|error| if error.path().is_some() { error } else { error.in_file(path) })?)
 }
 
-/// The folder of the run: `--resume DIR`, `--out DIR`, or one named after data and size.
+/// The folder of the run: `--resume DIR`, `--out DIR`, or one named after the data and what is trained.
 ///
 /// # Errors
 ///
@@ -261,8 +261,14 @@ pub(super) fn folder(matches: &ArgMatches, file: Option<&ConfigFile>) -> Result<
                 Failure::typed("neither a text file to train on nor the folder of a run")
                     .hint("kelvin train FILE.txt begins a run, kelvin train --resume DIR goes on with one")
             })?;
-            let size = said("size").unwrap_or(SIZE);
-            Ok(Folder::new(format!("{}-{size}", stem.to_string_lossy())))
+            let what = said("init").map(last_part).or(said("size")).unwrap_or(SIZE);
+            Ok(Folder::new(format!("{}-{what}", stem.to_string_lossy())))
         }
     }
+}
+
+/// What a model is called in short: `gpt2` of `openai-community/gpt2`.
+pub(super) fn last_part(model: &str) -> &str {
+    let mut parts = model.rsplit(['/', '\\']);
+    parts.find(|part| !part.is_empty()).unwrap_or(model)
 }

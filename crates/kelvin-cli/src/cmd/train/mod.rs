@@ -49,6 +49,8 @@ pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Cod
 /// A run, ready to take its first step.
 struct Job<'a> {
     ledger: Ledger<'a>,
+    /// What is trained: a size, or the model that the run began with.
+    name: String,
     recipe: Recipe,
     folder: Folder,
     data: Vec<PathBuf>,
@@ -70,7 +72,7 @@ impl<'a> Job<'a> {
         let own =
             Some(folder.config()).filter(|path| matches.contains_id("resume") && path.exists());
         let file = own.map_or(Ok(typed), |path| ConfigFile::read(&path).map(Some))?;
-        let data = data(matches, file.as_ref())?;
+        let data = data(matches, file.as_ref(), &folder)?;
         let mut ledger = Ledger::new(matches, file);
         let init = ledger.decide_open::<String>("init")?;
         let origins = Origins::find(matches, init.as_deref(), &folder, console)?;
@@ -97,8 +99,10 @@ impl<'a> Job<'a> {
         let engine = EngineOptions { profile: Some(start.provenance.profile), ..recipe.engine };
         let trainer = Trainer::new(start.state, engine)?;
         let (provenance, resumed) = (start.provenance, start.resumed);
+        let name = init.as_deref().map_or(recipe.size.name, beginning::last_part).to_owned();
         Ok(Self {
             ledger,
+            name,
             recipe,
             folder,
             data,
@@ -170,9 +174,10 @@ impl<'a> Job<'a> {
     fn open(&self, console: &mut Console<'_>) -> Result<Log> {
         self.folder.make()?;
         let step = self.trainer.state().step;
-        let title = format!("{} on {}", self.recipe.size.name, self.data_names());
+        let title = format!("{} on {}", self.name, self.data_names());
         let log = if self.resumed.is_some() {
-            let evaluates = self.recipe.plan.evaluates_at(step);
+            let plan = self.recipe.plan;
+            let evaluates = plan.evaluates_at(step) || step >= plan.steps; // there is no later one
             let (log, gap) = Log::resume(self.folder.clone(), title, step, evaluates)?;
             console.warn_all(gap.as_slice())?;
             log
@@ -238,16 +243,29 @@ impl<'a> Job<'a> {
 ///
 /// # Errors
 ///
-/// Something typed: none.
-fn data(matches: &ArgMatches, file: Option<&ConfigFile>) -> Result<Vec<PathBuf>, Failure> {
+/// Something typed: none. Something read: a folder without a run.
+fn data(
+    matches: &ArgMatches,
+    file: Option<&ConfigFile>,
+    folder: &Folder,
+) -> Result<Vec<PathBuf>, Failure> {
     let typed = matches.get_many::<String>("data").map(|paths| paths.map(PathBuf::from).collect());
     let data: Vec<PathBuf> =
         typed.or_else(|| file.map(|file| file.data.clone())).unwrap_or_default();
-    if data.is_empty() {
-        let hint = "kelvin train FILE.txt; with --resume DIR it trains on the data of that run";
+    if !data.is_empty() {
+        return Ok(data);
+    }
+    let dir = folder.path().display();
+    if !matches.contains_id("resume") {
+        let hint = "kelvin train FILE.txt begins a run";
         return Err(Failure::typed("no text file to train on").hint(hint));
     }
-    Ok(data)
+    match folder.latest_step() {
+        None => Err(Failure::read(format!("{dir} holds no run: neither train.toml nor step-N"))
+            .hint("name the folder that a run was saved in")),
+        Some(_) => Err(Failure::typed(format!("{dir} does not say what it was trained on"))
+            .hint(format!("name the same text files again: kelvin train FILE.txt --resume {dir}"))),
+    }
 }
 
 /// Refuses a model that this machine has no memory to train.

@@ -110,7 +110,7 @@ impl Recipe {
             size,
             settings,
         };
-        recipe.settings.check(recipe.size.max_seq)?;
+        recipe.settings.check(recipe.size.max_seq).map_err(|error| ledger.blame(error))?;
         Ok(recipe)
     }
 }

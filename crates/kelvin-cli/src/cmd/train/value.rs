@@ -137,8 +137,7 @@ impl Value for Limit {
 pub(super) struct Share(pub(super) f64);
 
 impl Value for Share {
-    const RULE: &'static str =
-        "0 < share ≤ 1 (0.9 trains on the first nine tenths; 1 holds nothing out)";
+    const RULE: &'static str = "0 < share ≤ 1 (1 holds nothing out)";
 
     fn read(text: &str) -> Option<Self> {
         text.parse().ok().filter(|&share| share > 0.0 && share <= 1.0).map(Self)
@@ -269,13 +268,14 @@ impl<'a> Ledger<'a> {
     fn read<V: Value>(&self, name: &str) -> Result<Option<(V, Origin)>, Failure> {
         let Some((text, origin)) = self.said(name) else { return Ok(None) };
         let value = V::read(text).ok_or_else(|| {
-            let what = format!("{text:?} is not {}", V::RULE);
-            match &origin {
+            let text = if is_plain(text) { text.to_owned() } else { format!("{text:?}") };
+            Failure::typed(match &origin {
                 Origin::File(file) => {
-                    Failure::typed(format!("{file}: {}: {what}", name.replace('-', "_")))
+                    let key = name.replace('-', "_");
+                    format!("{file}: {key} = {text}: expected {}", V::RULE)
                 }
-                _ => Failure::typed(format!("--{name} {what}")),
-            }
+                _ => format!("--{name} {text}: expected {}", V::RULE),
+            })
         })?;
         Ok(Some((value, origin)))
     }
@@ -283,6 +283,16 @@ impl<'a> Ledger<'a> {
     /// What was decided, in the order of the flags.
     fn in_order(&self) -> impl Iterator<Item = &Row> {
         names().filter_map(|name| self.rows.iter().find(|row| row.name == name))
+    }
+
+    /// The error about a value that breaks a rule of the library, with the file that it comes from.
+    pub(super) fn blame(&self, error: kelvin_lm::Error) -> anyhow::Error {
+        let message = error.to_string();
+        let about = |row: &&Row| message.starts_with(&format!("{} = ", row.name));
+        match self.rows.iter().find(about).map(|row| &row.origin) {
+            Some(Origin::File(file)) => Failure::typed(message).inside(file).into(),
+            _ => error.into(),
+        }
     }
 
     /// The values in their order, and where each comes from.
