@@ -32,6 +32,7 @@ use kelvin::TokenId;
 mod added;
 mod bpe;
 mod byte_level;
+mod characters;
 mod decoder;
 mod ends;
 mod gguf;
@@ -46,6 +47,7 @@ mod vocabulary;
 mod whole;
 mod words;
 
+pub use characters::Characters;
 pub use ends::End;
 pub use vocabulary::{Scheme, TokenKind, Vocabulary};
 

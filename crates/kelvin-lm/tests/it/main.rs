@@ -25,6 +25,7 @@ mod real;
 mod reference;
 mod replay;
 mod safetensors;
+mod scene;
 mod shapes;
 mod strings;
 mod tiny;
