@@ -77,12 +77,12 @@ fn measure(workload: &Workload, threads: usize, steps: usize) -> Result<Vec<f64>
     for _ in 0..steps.div_ceil(10) {
         trainer.step(&corpus)?;
     }
-    let timed = (0..steps).map(|_| {
-        let start = Instant::now();
-        trainer.step(&corpus)?;
-        Ok(start.elapsed().as_secs_f64() * 1e3)
-    });
-    timed.collect()
+    let (mut millis, mut start) = (Vec::new(), Instant::now());
+    trainer.steps(&corpus, steps, |_| {
+        millis.push(start.elapsed().as_secs_f64() * 1e3);
+        start = Instant::now();
+    })?;
+    Ok(millis)
 }
 
 /// The most memory that was resident, in MB of 10⁶ bytes; 0 where the system does not say.
