@@ -1,5 +1,7 @@
 //! The number formats that tensors are stored in.
 
+pub(crate) mod encode;
+
 use std::fmt;
 
 /// How a tensor's numbers are stored: plain floats, or blocks that share a scale.

@@ -29,7 +29,7 @@ pub use error::{Error, ErrorKind};
 pub use generate::Session;
 pub use kelvin::TokenId;
 pub use kernel::{Engine, EngineOptions};
-pub use model::{Model, ModelOptions, WeightDtype};
+pub use model::{ConfigNotes, Model, ModelOptions, WeightDtype};
 
 /// The result of everything here that can fail.
 pub type Result<T> = std::result::Result<T, Error>;

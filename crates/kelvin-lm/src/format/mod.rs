@@ -6,7 +6,7 @@
 
 #![forbid(unsafe_code)]
 
-mod file;
+pub(crate) mod file;
 mod folder;
 pub mod gguf;
 pub(crate) mod json;
@@ -17,6 +17,6 @@ pub(crate) mod text;
 
 pub(crate) use file::Source;
 pub use folder::Folder;
-pub use safetensors::{Safetensors, Tensor};
+pub use safetensors::{Safetensors, SafetensorsWriter, Tensor, TensorNumbers};
 pub use shards::Shards;
 pub(crate) use text::{Sentence, Text};

@@ -18,6 +18,10 @@
 //!
 //! Format: the README of the safetensors repository.
 
+mod writer;
+
+pub use writer::{SafetensorsWriter, TensorNumbers};
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -222,7 +226,7 @@ impl Safetensors {
     }
 
     /// A part of the bytes of a tensor.
-    pub(super) fn piece(&self, tensor: &Tensor, range: Range<usize>) -> Result<Vec<u8>> {
+    pub(crate) fn piece(&self, tensor: &Tensor, range: Range<usize>) -> Result<Vec<u8>> {
         let at = tensor.offset + range.start as u64;
         self.source.read(at, range.len()).map(Cow::into_owned)
     }

@@ -8,7 +8,6 @@
 //! decoding is limited by memory.
 
 mod cast;
-mod encode;
 pub(super) mod layout;
 mod repack;
 

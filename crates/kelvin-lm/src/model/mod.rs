@@ -23,6 +23,7 @@ use crate::kernel::Engine;
 use crate::kernel::rope::Frequencies;
 use crate::{Checkpoint, Error, ErrorKind, Result, TokenId};
 
+pub use self::folder::ConfigNotes;
 pub use self::options::{ModelOptions, WeightDtype};
 pub use self::transformer::{Row, Scratch, Wanted};
 

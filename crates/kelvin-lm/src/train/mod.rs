@@ -7,6 +7,7 @@
 mod activations;
 mod backward;
 mod batch;
+mod checkpoint;
 mod data;
 mod first;
 mod forward;
@@ -20,6 +21,7 @@ mod state;
 mod text_files;
 mod trainer;
 
+pub use checkpoint::{Checkpoints, Latest, Provenance, Saved, TokenizerFiles, export};
 pub use data::Corpus;
 pub use layout::{Layout, Params, Tensor};
 pub use settings::Settings;

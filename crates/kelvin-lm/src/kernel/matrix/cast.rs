@@ -4,9 +4,9 @@ use rayon::prelude::*;
 
 use super::super::simd::{Kernel, LANES, Level, Profile, Simd};
 use super::layout::{Format, Layout, with_format};
-use super::{BLOCK, Line, Matrix, TILE, encode, repack};
+use super::{BLOCK, Line, Matrix, TILE, repack};
 use crate::Result;
-use crate::dtype::Dtype;
+use crate::dtype::{Dtype, encode};
 
 impl Matrix {
     /// The same matrix in another format: exact where that holds its numbers, else rounded to the

@@ -18,7 +18,7 @@ use crate::{Error, ErrorKind, Result};
 const MODEL_TYPES: [&str; 4] = ["gpt2", "llama", "gemma3_text", "gemma3"];
 
 /// What `hidden_act` and its like may be; several names are one function.
-const ACTIVATIONS: [(&str, Activation); 8] = [
+pub(super) const ACTIVATIONS: [(&str, Activation); 8] = [
     ("gelu_new", Activation::GeluTanh),
     ("gelu_pytorch_tanh", Activation::GeluTanh),
     ("gelu_fast", Activation::GeluTanh),

@@ -3,7 +3,10 @@
 #![forbid(unsafe_code)]
 
 mod config;
+mod config_json;
 mod rope;
+
+pub use config_json::ConfigNotes;
 
 use std::borrow::Cow;
 

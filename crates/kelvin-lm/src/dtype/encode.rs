@@ -1,6 +1,6 @@
-//! f32 to the formats that weights are converted to when they are loaded.
+//! f32 to the formats that weights are converted to, when they are loaded or written.
 
-use crate::dtype::Dtype;
+use super::Dtype;
 use crate::{Error, ErrorKind, Result};
 
 /// Appends a row of numbers in a format, in ggml's layout, little-endian.
@@ -9,7 +9,7 @@ use crate::{Error, ErrorKind, Result};
 ///
 /// [`ErrorKind::Unsupported`] for a number that the format cannot hold, or a format that nothing is
 /// converted to; [`ErrorKind::Shape`] for a row that is no whole number of blocks.
-pub(super) fn row(dtype: Dtype, numbers: &[f32], out: &mut Vec<u8>) -> Result<()> {
+pub(crate) fn row(dtype: Dtype, numbers: &[f32], out: &mut Vec<u8>) -> Result<()> {
     match dtype {
         Dtype::F32 => out.extend(numbers.iter().flat_map(|x| x.to_le_bytes())),
         Dtype::BF16 => out.extend(numbers.iter().flat_map(|&x| bf16(x).to_le_bytes())),
@@ -166,7 +166,7 @@ mod tests {
     /// `golden/ggml-encoded.json`, by `scripts/golden/ggml_encoded.py`.
     #[test]
     fn bytes_are_those_of_gguf_py() {
-        let text = include_str!("../../../tests/golden/ggml-encoded.json");
+        let text = include_str!("../../tests/golden/ggml-encoded.json");
         let golden: serde_json::Value = serde_json::from_str(text).expect("JSON");
         let bytes = |name: &str| -> Vec<u8> {
             let digits = golden[name].as_str().expect("hex").as_bytes().chunks_exact(2);
