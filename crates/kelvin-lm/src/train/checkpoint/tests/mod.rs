@@ -17,7 +17,10 @@ struct Scene(PathBuf);
 impl Scene {
     fn new(name: &str) -> Self {
         let name = format!("kelvin-checkpoint-{name}-{}", std::process::id());
-        let path = std::env::temp_dir().join(name);
+        // in memory, where there is such a place: tens of thousands of folders are made
+        let memory = Path::new("/dev/shm");
+        let root = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
+        let path = root.join(name);
         fs::remove_dir_all(&path).ok();
         fs::create_dir_all(&path).expect("a temporary folder");
         Self(path)
