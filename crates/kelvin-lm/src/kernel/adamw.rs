@@ -27,8 +27,7 @@ pub(crate) struct Rates {
 pub(crate) struct AdamW<'a> {
     pub(crate) rates: Rates,
     pub(crate) params: &'a mut [f32],
-    /// Zeros afterwards.
-    pub(crate) gradients: &'a mut [f32],
+    pub(crate) gradients: &'a [f32],
     pub(crate) exp_avg: &'a mut [f32],
     pub(crate) exp_avg_sq: &'a mut [f32],
 }
@@ -42,7 +41,7 @@ impl Kernel for AdamW<'_> {
     fn run<S: Simd>(self, simd: S) {
         let Rates { clip, keep, step, root, .. } = self.rates;
         let Rates { one_minus_beta1, beta2, one_minus_beta2, eps, .. } = self.rates;
-        let parts = self.params.chunks_mut(LANES).zip(self.gradients.chunks_mut(LANES));
+        let parts = self.params.chunks_mut(LANES).zip(self.gradients.chunks(LANES));
         let moments = self.exp_avg.chunks_mut(LANES).zip(self.exp_avg_sq.chunks_mut(LANES));
         for ((p, g), (m, v)) in parts.zip(moments) {
             let gradient = simd.mul(part::load(simd, g), simd.splat(clip));
@@ -57,7 +56,6 @@ impl Kernel for AdamW<'_> {
             part::store(simd, simd.sub(kept, update), p);
             part::store(simd, mean, m);
             part::store(simd, square, v);
-            part::store(simd, simd.splat(0.0), g);
         }
     }
 }

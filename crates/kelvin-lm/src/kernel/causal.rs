@@ -1,7 +1,7 @@
 //! Causal attention over whole windows, with its gradient: what training needs.
 //!
 //! A *unit* is one head of one window. Units are shared out among threads; inside, queries are taken in
-//! blocks of 64, and a block meets no key beyond its last query. Scores are computed again for the
+//! blocks of 32, and a block meets no key beyond its last query. Scores are computed again for the
 //! gradient, from two numbers a query that are kept: so memory grows with the length, not with its
 //! square (as in Dao et al., *FlashAttention*, arXiv 2205.14135).
 
@@ -10,12 +10,12 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::dropout::Mask;
-use super::gemm::{Columns, Rows, Start, Target, View, multiply};
+use super::gemm::{Columns, Start, Target, View, multiply};
 use super::simd::{Kernel, LANES, Simd};
 use super::{Engine, engine::fork, math, part};
 
 /// Queries of a block. The gradient's sums go block by block: their bits depend on it.
-const BLOCK: usize = 64;
+const BLOCK: usize = 32;
 /// Multiplications below which a second thread costs more than it saves.
 const WORTH_A_THREAD: usize = 1 << 19;
 /// Pieces per thread.
@@ -151,11 +151,10 @@ impl Causal {
     /// The scores of a block of queries, times the scale; `[queries, stride]`.
     #[inline(always)]
     fn score<S: Simd>(&self, simd: S, queries: View<'_>, end: usize, worker: &mut Worker) {
-        worker.rows.pack(queries);
-        let Worker { rows, keys, scores, .. } = worker;
+        let Worker { keys, scores, .. } = worker;
         scores.resize(BLOCK * self.stride(), 0.0);
         let target = Target { out: scores, stride: self.stride(), left: 0, start: Start::Zero };
-        multiply(simd, rows, keys, 0..end, target);
+        multiply(simd, queries, keys, 0..end, target);
     }
 
     /// The factors of a query's weights, as far as it sees; ones where nothing is dropped.
@@ -194,7 +193,6 @@ pub(crate) struct Seen<'a> {
 /// Memory of one piece.
 #[derive(Debug, Default)]
 struct Worker {
-    rows: Rows,
     /// Keys as columns of scores, `[head_dim, length]`.
     keys: Columns,
     /// Values, or values as columns: `[length, head_dim]`, `[head_dim, length]`.
@@ -234,8 +232,8 @@ impl Kernel for Forward<'_> {
         for (index, (out, kept)) in outputs.zip(kept).enumerate() {
             let unit = first + index;
             let part = |which| causal.unit(query_key_value, 3, unit, which);
-            worker.keys.pack(part(1).t(), false);
-            worker.values.pack(part(2), false);
+            worker.keys.pack(simd, part(1).t());
+            worker.values.pack(simd, part(2));
             for block in causal.blocks() {
                 let queries = part(0).part(block.clone(), 0..causal.head_dim);
                 causal.score(simd, queries, block.end, worker);
@@ -291,11 +289,11 @@ impl Causal {
     /// out = weights · values.
     #[inline(always)]
     fn mix<S: Simd>(&self, simd: S, block: &Range<usize>, out: &mut [f32], worker: &mut Worker) {
-        let Worker { rows, values, scores, .. } = worker;
+        let Worker { values, scores, .. } = worker;
         clear_beyond(scores, self.stride(), block);
-        rows.pack(View::new(scores, self.stride()).part(0..block.len(), 0..block.end));
+        let weights = View::new(scores, self.stride()).part(0..block.len(), 0..block.end);
         let target = Target { out, stride: self.head_dim, left: 0, start: Start::Zero };
-        multiply(simd, rows, values, 0..self.head_dim, target);
+        multiply(simd, weights, values, 0..self.head_dim, target);
     }
 }
 
@@ -350,9 +348,9 @@ impl Kernel for Backward<'_> {
         for (index, out) in out.chunks_exact_mut(3 * one).enumerate() {
             let unit = first + index;
             let part = |which| causal.unit(seen.query_key_value, 3, unit, which);
-            worker.keys.pack(part(1).t(), false);
-            worker.plain_keys.pack(part(1), false);
-            worker.values.pack(part(2).t(), false);
+            worker.keys.pack(simd, part(1).t());
+            worker.plain_keys.pack(simd, part(1));
+            worker.values.pack(simd, part(2).t());
             out[one..].fill(0.0);
             let (query, key_value) = out.split_at_mut(one);
             let (key, value) = key_value.split_at_mut(one);
@@ -363,24 +361,23 @@ impl Kernel for Backward<'_> {
                 let n = block.len();
                 // values: weightsᵀ · gradient
                 let gradient = causal.unit(seen.gradient, 1, unit, 0);
-                worker.block.pack(gradient.part(block.clone(), width.clone()), false);
+                worker.block.pack(simd, gradient.part(block.clone(), width.clone()));
                 let weights = View::new(&worker.scores, causal.stride());
-                worker.rows.pack(weights.part(0..n, 0..block.end).t());
+                let weights = weights.part(0..n, 0..block.end);
                 let out = &mut value[..block.end * stride];
                 let target = Target { out, stride, left: 0, start: Start::Keep };
-                multiply(simd, &worker.rows, &worker.block, width.clone(), target);
+                multiply(simd, weights.t(), &worker.block, width.clone(), target);
                 // keys: slopesᵀ · queries
-                worker.block.pack(part(0).part(block.clone(), width.clone()), false);
+                worker.block.pack(simd, part(0).part(block.clone(), width.clone()));
                 let slopes = View::new(&worker.slopes, causal.stride());
-                worker.rows.pack(slopes.part(0..n, 0..block.end).t());
+                let slopes = slopes.part(0..n, 0..block.end);
                 let out = &mut key[..block.end * stride];
                 let target = Target { out, stride, left: 0, start: Start::Keep };
-                multiply(simd, &worker.rows, &worker.block, width.clone(), target);
+                multiply(simd, slopes.t(), &worker.block, width.clone(), target);
                 // queries: slopes · keys
-                worker.rows.pack(slopes.part(0..n, 0..block.end));
                 let out = &mut query[block.start * stride..block.end * stride];
                 let target = Target { out, stride, left: 0, start: Start::Zero };
-                multiply(simd, &worker.rows, &worker.plain_keys, width, target);
+                multiply(simd, slopes, &worker.plain_keys, width, target);
             }
         }
     }
@@ -402,11 +399,10 @@ impl Causal {
         self.score(simd, queries, block.end, worker);
         let gradient = self.unit(seen.gradient, 1, unit, 0).part(block.clone(), width.clone());
         let mixed = self.unit(seen.mixed, 1, unit, 0).part(block.clone(), width);
-        worker.rows.pack(gradient);
-        let Worker { rows, values, scores, slopes, factors, .. } = worker;
+        let Worker { values, scores, slopes, factors, .. } = worker;
         slopes.resize(BLOCK * self.stride(), 0.0);
         let target = Target { out: slopes, stride: self.stride(), left: 0, start: Start::Zero };
-        multiply(simd, rows, values, 0..block.end, target);
+        multiply(simd, gradient, values, 0..block.end, target);
         let kept = &seen.kept[(unit * self.length + block.start) * KEPT..];
         let both =
             scores.chunks_exact_mut(self.stride()).zip(slopes.chunks_exact_mut(self.stride()));

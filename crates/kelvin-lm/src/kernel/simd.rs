@@ -109,6 +109,20 @@ pub(crate) trait Simd: Copy + Send + Sync {
     /// [`Simd::dot4`] where no unsigned byte exceeds 127, which AVX2 does in fewer steps.
     fn dot4_u7(self, acc: Self::I32, unsigned: Self::I32, signed: Self::I32) -> Self::I32;
 
+    /// Lane j of row i becomes lane i of row j.
+    #[inline(always)]
+    fn transpose(self, rows: [Self::F32; LANES]) -> [Self::F32; LANES] {
+        let mut from = [[0.0; LANES]; LANES];
+        for (row, to) in rows.into_iter().zip(&mut from) {
+            self.store(row, to);
+        }
+        let mut columns = rows;
+        for (j, column) in columns.iter_mut().enumerate() {
+            *column = self.load(&std::array::from_fn(|i| from[i][j]));
+        }
+        columns
+    }
+
     /// −x.
     #[inline(always)]
     fn neg(self, x: Self::F32) -> Self::F32 {

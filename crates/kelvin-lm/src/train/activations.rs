@@ -2,7 +2,7 @@
 
 use crate::config::Config;
 use crate::kernel::causal::{CausalScratch, KEPT};
-use crate::kernel::gemm::Packs;
+use crate::kernel::gemm::Columns;
 
 /// The numbers of one layer that its gradient needs. What is cheap to compute again is not kept: norms
 /// and activations.
@@ -39,7 +39,7 @@ pub(super) struct Activations {
     /// −ln p of each token.
     pub(super) surprisals: Vec<f64>,
     pub(super) attention: CausalScratch,
-    pub(super) packs: Packs,
+    pub(super) packed: Columns,
 }
 
 impl Activations {

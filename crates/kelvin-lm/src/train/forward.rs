@@ -10,7 +10,7 @@ use crate::kernel::Engine;
 use crate::kernel::activation::Plain;
 use crate::kernel::causal::{Causal, Output};
 use crate::kernel::dropout::{Drop, Mask, RUN};
-use crate::kernel::gemm::{Gemm, Packs, Start, View};
+use crate::kernel::gemm::{Columns, Gemm, Start, View};
 use crate::kernel::norm::LayerNorm;
 
 /// Numbers below which a second thread costs more than it saves; whole masks.
@@ -61,25 +61,25 @@ impl Network<'_> {
 
     fn layer(&self, index: usize, batch: &Batch, memory: &mut Activations) {
         let layer = &self.layout.layers[index];
-        let Activations { layers, stream, block, wide, attention, packs, .. } = memory;
+        let Activations { layers, stream, block, wide, attention, packed, .. } = memory;
         let kept = &mut layers[index];
         kept.before.copy_from_slice(stream);
         self.norm(&layer.attn_norm, stream, block);
-        self.linear(&layer.query_key_value, block, &mut kept.query_key_value, packs);
+        self.linear(&layer.query_key_value, block, &mut kept.query_key_value, packed);
         let Kept { query_key_value, softmax, mixed, between, up, .. } = kept;
         let output = Output { mixed, kept: softmax };
         let causal = self.causal(index, batch.length);
         causal.forward(self.engine, query_key_value, attention, output);
-        self.linear(&layer.attn_output, &kept.mixed, block, packs);
+        self.linear(&layer.attn_output, &kept.mixed, block, packed);
         self.drop(self.place(index, 1), batch.length, block);
         add(stream, block);
         between.copy_from_slice(stream);
         self.norm(&layer.ffn_norm, stream, block);
-        self.linear(&layer.up, block, up, packs);
+        self.linear(&layer.up, block, up, packed);
         let inner = &mut wide[..up.len()];
         inner.copy_from_slice(up);
         self.activate(inner);
-        self.linear(&layer.down, inner, block, packs);
+        self.linear(&layer.down, inner, block, packed);
         self.drop(self.place(index, 2), batch.length, block);
         add(stream, block);
     }
@@ -125,11 +125,11 @@ impl Network<'_> {
     }
 
     /// out = x · weight + bias.
-    fn linear(&self, affine: &Affine, x: &[f32], out: &mut [f32], packs: &mut Packs) {
+    fn linear(&self, affine: &Affine, x: &[f32], out: &mut [f32], packed: &mut Columns) {
         let bias = &self.params[&affine.bias];
         let weight = View::new(&self.params[&affine.weight], bias.len());
         let a = View::new(x, weight.rows());
-        Gemm { a, b: weight, start: Start::Row(bias) }.run(self.engine, out, packs);
+        Gemm { a, b: weight, start: Start::Row(bias) }.run(self.engine, out, packed);
     }
 
     /// x ← activation(x).

@@ -23,7 +23,7 @@ impl Network<'_> {
     }
 
     /// The same, and the gradient of their sum times `factor`: by the normed stream into `other`, and
-    /// added to the head's in `gradients`.
+    /// by the head into `gradients`.
     pub(super) fn head(
         &self,
         batch: &Batch,
@@ -35,7 +35,7 @@ impl Network<'_> {
         let weight = View::new(&self.params[&self.layout.head], width);
         for first in (0..batch.n_tokens()).step_by(self.tokens_at_once()) {
             let peaks = self.logits(batch, first, memory);
-            let Activations { block, other, logits, packs, .. } = memory;
+            let Activations { block, other, logits, packed, .. } = memory;
             let targets = &batch.targets[first..first + peaks.len()];
             logits.par_chunks_exact_mut(vocab_size).zip(peaks).zip(targets).for_each(
                 |((row, peak), target)| {
@@ -46,10 +46,11 @@ impl Network<'_> {
             let rows = first * width..(first + targets.len()) * width;
             let logits = View::new(logits, vocab_size);
             let product = Gemm { a: logits, b: weight, start: Start::Zero };
-            product.run(self.engine, &mut other[rows.clone()], packs);
+            product.run(self.engine, &mut other[rows.clone()], packed);
             let block = View::new(&block[rows], width);
-            let product = Gemm { a: logits.t(), b: block, start: Start::Keep };
-            product.run(self.engine, &mut gradients[&self.layout.head], packs);
+            let start = if first == 0 { self.gradient_start() } else { Start::Keep };
+            let product = Gemm { a: logits.t(), b: block, start };
+            product.run(self.engine, &mut gradients[&self.layout.head], packed);
         }
     }
 
@@ -62,11 +63,11 @@ impl Network<'_> {
     fn logits(&self, batch: &Batch, first: usize, memory: &mut Activations) -> Vec<Peak> {
         let (width, vocab_size) = (self.config.d_model, self.config.vocab_size);
         let end = batch.n_tokens().min(first + self.tokens_at_once());
-        let Activations { block, logits, surprisals, packs, .. } = memory;
+        let Activations { block, logits, surprisals, packed, .. } = memory;
         logits.resize((end - first) * vocab_size, 0.0);
         let a = View::new(&block[first * width..end * width], width);
         let weight = View::new(&self.params[&self.layout.head], width);
-        Gemm { a, b: weight.t(), start: Start::Zero }.run(self.engine, logits, packs);
+        Gemm { a, b: weight.t(), start: Start::Zero }.run(self.engine, logits, packed);
         let rows = logits.par_chunks_exact_mut(vocab_size).zip(&batch.targets[first..end]);
         let rows = rows.zip(&mut surprisals[first..end]);
         rows.map(|((row, target), surprisal)| {

@@ -43,7 +43,6 @@ pub struct Trainer {
     state: State,
     engine: Engine,
     options: EngineOptions,
-    /// Zeros between two steps.
     gradients: Params,
     batch: Batch,
     memory: Activations,
@@ -93,18 +92,27 @@ impl Trainer {
     /// [`ErrorKind::Logits`] for a loss or gradient that is not finite, [`ErrorKind::Parameter`] for
     /// data of another vocabulary or shorter than a window; the state is then as it was.
     pub fn step(&mut self, corpus: &Corpus) -> Result<Report> {
-        self.check(corpus)?;
-        let nats = self.accumulate(corpus);
-        let loss = nats / self.state.settings.tokens_per_step() as f64;
-        let Self { engine, gradients, .. } = self;
-        let grad_norm = engine.install(|| squares(engine, gradients.as_slice())).sqrt();
-        if !(loss.is_finite() && grad_norm.is_finite()) {
-            gradients.as_mut_slice().fill(0.0);
-            return Err(self.diverged(loss, grad_norm));
-        }
-        let learning_rate = self.state.settings.rate(self.state.step);
-        self.update(learning_rate, grad_norm);
-        Ok(Report { step: self.state.step, loss, grad_norm, learning_rate })
+        let mut report = None;
+        self.steps(corpus, 1, |done| report = Some(done))?;
+        Ok(report.expect("a step was taken"))
+    }
+
+    /// `n` steps, which saves small models the way to the engine's threads and back; each is reported
+    /// on one of them.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Trainer::step`]; the steps before the one that failed are taken.
+    pub fn steps(
+        &mut self,
+        corpus: &Corpus,
+        n: usize,
+        mut report: impl FnMut(Report) + Send,
+    ) -> Result<()> {
+        self.check(corpus, n)?;
+        let Self { state, engine, gradients, batch, memory, .. } = self;
+        let mut run = Run { state, engine, gradients, batch, memory };
+        engine.install(|| (0..n).try_for_each(|_| run.step(corpus).map(&mut report)))
     }
 
     /// The gradient of the next step's mean loss by every parameter, not cut; no step is taken.
@@ -113,21 +121,19 @@ impl Trainer {
     ///
     /// [`ErrorKind::Parameter`], as [`Trainer::step`].
     pub fn gradient(&mut self, corpus: &Corpus) -> Result<Params> {
-        self.check(corpus)?;
-        self.accumulate(corpus);
-        let gradient = self.gradients.clone();
-        self.gradients.as_mut_slice().fill(0.0);
-        Ok(gradient)
+        self.check(corpus, 1)?;
+        let Self { state, engine, gradients, batch, memory, .. } = self;
+        engine.install(|| Run { state, engine, gradients, batch, memory }.accumulate(corpus));
+        Ok(self.gradients.clone())
     }
 
-    fn check(&self, corpus: &Corpus) -> Result<()> {
+    fn check(&self, corpus: &Corpus, n: usize) -> Result<()> {
         corpus.fits(self.state.settings.block_size)?;
         self.check_ids(corpus.largest_id())?;
-        if self.state.step == u32::MAX {
-            return Err(Error::new(
-                ErrorKind::Parameter,
-                "2^32 steps are taken, the most there are",
-            ));
+        let left = u32::MAX - self.state.step;
+        if n as u64 > u64::from(left) {
+            let detail = format!("{n} more steps, but only {left} of 2^32 are left");
+            return Err(Error::new(ErrorKind::Parameter, detail));
         }
         Ok(())
     }
@@ -140,73 +146,6 @@ impl Trainer {
         let detail = format!("token id {largest} is outside 0 to {}", vocab_size - 1);
         Err(Error::new(ErrorKind::Parameter, detail)
             .hint("encode the data with this model's own tokenizer"))
-    }
-
-    /// Adds up the gradients of the step's batches; the sum of the surprisals.
-    fn accumulate(&mut self, corpus: &Corpus) -> f64 {
-        let Self { state, engine, gradients, batch, memory, .. } = self;
-        let settings = &state.settings;
-        let dropout = Mask::new(settings.seed, state.step, settings.dropout);
-        let factor = 1.0 / settings.tokens_per_step() as f32;
-        let first = u64::from(state.step) * settings.windows_per_step() as u64;
-        let mut nats = 0.0;
-        for first_window in (0..settings.windows_per_step()).step_by(settings.batch_size) {
-            let windows = first_window..first_window + settings.batch_size;
-            let windows = windows.map(|index| corpus.window(settings, first + index as u64));
-            batch.fill(settings.block_size, windows);
-            let State { config, layout, params, .. } = &*state;
-            let network = Network { engine, config, layout, params, dropout, first_window };
-            engine.install(|| {
-                network.forward(batch, memory);
-                network.head(batch, factor, memory, gradients);
-                network.backward(batch, memory, gradients);
-            });
-            nats += memory.surprisals.iter().sum::<f64>();
-        }
-        nats
-    }
-
-    fn diverged(&self, loss: f64, grad_norm: f64) -> Error {
-        let step = self.state.step + 1;
-        let detail =
-            format!("step {step}: loss = {loss}, gradient norm = {grad_norm}, both must be finite");
-        Error::new(ErrorKind::Logits, detail)
-            .hint("lower --learning-rate, or lengthen --warmup-steps, and resume from the last checkpoint")
-    }
-
-    /// One step of AdamW; the gradients are zeros afterwards.
-    fn update(&mut self, learning_rate: f64, grad_norm: f64) {
-        let Self { state, engine, gradients, .. } = self;
-        let State { settings, layout, params, exp_avg, exp_avg_sq, step, .. } = state;
-        *step += 1;
-        let clip = (settings.max_grad_norm / (grad_norm + 1e-6)).min(1.0);
-        #[expect(clippy::cast_possible_truncation, reason = "the update is in f32")]
-        let rates = Rates {
-            clip: clip as f32,
-            keep: (1.0 - learning_rate * settings.weight_decay) as f32,
-            step: (learning_rate / seen(settings.beta1, *step)) as f32,
-            root: (1.0 / seen(settings.beta2, *step).sqrt()) as f32,
-            one_minus_beta1: (1.0 - settings.beta1) as f32,
-            beta2: settings.beta2 as f32,
-            one_minus_beta2: (1.0 - settings.beta2) as f32,
-            eps: settings.eps as f32,
-        };
-        engine.install(|| {
-            for tensor in layout.tensors() {
-                let range = tensor.range();
-                let rates = if tensor.decays() { rates } else { Rates { keep: 1.0, ..rates } };
-                let params = params[&range].par_chunks_mut(UPDATE);
-                let gradients = gradients[&range].par_chunks_mut(UPDATE);
-                let exp_avg = exp_avg[&range].par_chunks_mut(UPDATE);
-                let exp_avg_sq = exp_avg_sq[&range].par_chunks_mut(UPDATE);
-                params.zip(gradients).zip(exp_avg.zip(exp_avg_sq)).for_each(
-                    |((params, gradients), (exp_avg, exp_avg_sq))| {
-                        let update = AdamW { rates, params, gradients, exp_avg, exp_avg_sq };
-                        engine.dispatch(update);
-                    },
-                );
-            }
-        });
     }
 
     /// Mean surprisal of the tokens, in nats: they are cut into windows of `block_size` predictions, side
@@ -262,6 +201,93 @@ impl Trainer {
         let weights = engine.install(|| self.state.weights())?;
         Ok(Model::new(self.state.config.clone(), engine, weights))
     }
+}
+
+/// A trainer at work, in parts, on its own threads.
+struct Run<'a> {
+    state: &'a mut State,
+    engine: &'a Engine,
+    gradients: &'a mut Params,
+    batch: &'a mut Batch,
+    memory: &'a mut Activations,
+}
+
+impl Run<'_> {
+    /// [`Trainer::step`], of data that has been checked.
+    fn step(&mut self, corpus: &Corpus) -> Result<Report> {
+        let nats = self.accumulate(corpus);
+        let loss = nats / self.state.settings.tokens_per_step() as f64;
+        let grad_norm = squares(self.engine, self.gradients.as_slice()).sqrt();
+        if !(loss.is_finite() && grad_norm.is_finite()) {
+            return Err(diverged(self.state.step + 1, loss, grad_norm));
+        }
+        let learning_rate = self.state.settings.rate(self.state.step);
+        self.update(learning_rate, grad_norm);
+        Ok(Report { step: self.state.step, loss, grad_norm, learning_rate })
+    }
+
+    /// Adds up the gradients of the step's batches; the sum of the surprisals.
+    fn accumulate(&mut self, corpus: &Corpus) -> f64 {
+        let Self { state, engine, gradients, batch, memory } = self;
+        let settings = &state.settings;
+        let dropout = Mask::new(settings.seed, state.step, settings.dropout);
+        let factor = 1.0 / settings.tokens_per_step() as f32;
+        let first = u64::from(state.step) * settings.windows_per_step() as u64;
+        let mut nats = 0.0;
+        for first_window in (0..settings.windows_per_step()).step_by(settings.batch_size) {
+            let windows = first_window..first_window + settings.batch_size;
+            let windows = windows.map(|index| corpus.window(settings, first + index as u64));
+            batch.fill(settings.block_size, windows);
+            let State { config, layout, params, .. } = &*state;
+            let network = Network { engine, config, layout, params, dropout, first_window };
+            network.forward(batch, memory);
+            network.head(batch, factor, memory, gradients);
+            network.backward(batch, memory, gradients);
+            nats += memory.surprisals.iter().sum::<f64>();
+        }
+        nats
+    }
+
+    /// One step of AdamW.
+    fn update(&mut self, learning_rate: f64, grad_norm: f64) {
+        let Self { state, engine, gradients, .. } = self;
+        let State { settings, layout, params, exp_avg, exp_avg_sq, step, .. } = state;
+        *step += 1;
+        let clip = (settings.max_grad_norm / (grad_norm + 1e-6)).min(1.0);
+        #[expect(clippy::cast_possible_truncation, reason = "the update is in f32")]
+        let rates = Rates {
+            clip: clip as f32,
+            keep: (1.0 - learning_rate * settings.weight_decay) as f32,
+            step: (learning_rate / seen(settings.beta1, *step)) as f32,
+            root: (1.0 / seen(settings.beta2, *step).sqrt()) as f32,
+            one_minus_beta1: (1.0 - settings.beta1) as f32,
+            beta2: settings.beta2 as f32,
+            one_minus_beta2: (1.0 - settings.beta2) as f32,
+            eps: settings.eps as f32,
+        };
+        for tensor in layout.tensors() {
+            let range = tensor.range();
+            let rates = if tensor.decays() { rates } else { Rates { keep: 1.0, ..rates } };
+            let params = params[&range].par_chunks_mut(UPDATE);
+            let gradients = gradients[&range].par_chunks(UPDATE);
+            let exp_avg = exp_avg[&range].par_chunks_mut(UPDATE);
+            let exp_avg_sq = exp_avg_sq[&range].par_chunks_mut(UPDATE);
+            params.zip(gradients).zip(exp_avg.zip(exp_avg_sq)).for_each(
+                |((params, gradients), (exp_avg, exp_avg_sq))| {
+                    let update = AdamW { rates, params, gradients, exp_avg, exp_avg_sq };
+                    engine.dispatch(update);
+                },
+            );
+        }
+    }
+}
+
+fn diverged(step: u32, loss: f64, grad_norm: f64) -> Error {
+    let detail =
+        format!("step {step}: loss = {loss}, gradient norm = {grad_norm}, both must be finite");
+    Error::new(ErrorKind::Logits, detail).hint(
+        "lower --learning-rate, or lengthen --warmup-steps, and resume from the last checkpoint",
+    )
 }
 
 /// Numbers that one thread updates at a time.

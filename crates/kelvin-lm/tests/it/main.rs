@@ -3,6 +3,7 @@
 mod batch;
 mod blueprint;
 mod chat;
+mod checkpoints;
 mod context;
 mod counting;
 mod defaults;

@@ -9,7 +9,7 @@ use kelvin_lm::tokenizer::{Scheme, ShowSpecial, SpecialTokens, TokenKind, Tokeni
 use kelvin_lm::{ErrorKind, Result};
 use serde_json::Value;
 
-use crate::gguf::real_model;
+use crate::real;
 
 const SMOLLM2: &str = "smollm2-135m-instruct-q4_1.gguf";
 const GEMMA3: &str = "gemma-3-270m-q4_k_m.gguf";
@@ -31,7 +31,7 @@ fn ids(line: &Value) -> Option<Vec<TokenId>> {
 }
 
 fn vocabulary(file: &str) -> Result<Option<Vocabulary>> {
-    let Some(path) = real_model(file) else { return Ok(None) };
+    let Some(path) = real::path(file) else { return Ok(None) };
     Vocabulary::from_gguf(&Gguf::read(&path)?).map(Some)
 }
 

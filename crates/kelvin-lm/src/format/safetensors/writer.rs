@@ -10,8 +10,8 @@ use crate::dtype::{Dtype, encode};
 use crate::format::Text;
 use crate::{Error, ErrorKind, Result};
 
-/// Numbers that are rounded and handed on at a time.
-const PIECE: usize = 1 << 15;
+/// Bytes that are handed on at a time; whole numbers in every format.
+const PIECE: usize = 1 << 17;
 
 /// The header ends at a multiple of this, so that tensors lie where every number format may be read.
 const ALIGNMENT: usize = 8;
@@ -81,8 +81,8 @@ impl<'a> SafetensorsWriter<'a> {
         self.start.len() as u64 + n as u64 * self.dtype.block_bytes() as u64
     }
 
-    /// Gives the bytes of the file, from the first to the last, to `take`: at most 128 KiB at a time
-    /// after the header.
+    /// Gives the bytes of the file, from the first to the last, to `take`: the header, then at most
+    /// 128 KiB at a time.
     ///
     /// # Errors
     ///
@@ -90,18 +90,24 @@ impl<'a> SafetensorsWriter<'a> {
     /// name of its tensor. Nothing is taken after an error.
     pub fn write(&self, mut take: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
         take(&self.start)?;
-        let mut bytes = Vec::with_capacity(PIECE * self.dtype.block_bytes());
+        let mut bytes = Vec::with_capacity(PIECE);
         for tensor in &self.tensors {
-            for piece in tensor.numbers.chunks(PIECE) {
-                bytes.clear();
+            let mut rest = tensor.numbers;
+            while !rest.is_empty() {
+                let room = (PIECE - bytes.len()) / self.dtype.block_bytes();
+                let (piece, after) = rest.split_at(room.min(rest.len()));
                 encode::row(self.dtype, piece, &mut bytes).map_err(|error| {
                     let detail = format!("tensor {}: {error}", Text(tensor.name.as_bytes()));
                     Error::new(error.kind(), detail).hint("BF16 and F32 reach further")
                 })?;
-                take(&bytes)?;
+                rest = after;
+                if bytes.len() == PIECE {
+                    take(&bytes)?;
+                    bytes.clear();
+                }
             }
         }
-        Ok(())
+        if bytes.is_empty() { Ok(()) } else { take(&bytes) }
     }
 }
 

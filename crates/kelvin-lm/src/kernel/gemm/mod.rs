@@ -12,7 +12,7 @@ mod pack;
 mod tile;
 mod view;
 
-pub(crate) use self::pack::{Columns, Rows};
+pub(crate) use self::pack::Columns;
 pub(crate) use self::tile::{Target, multiply};
 pub(crate) use self::view::View;
 
@@ -53,13 +53,6 @@ const WORTH_A_THREAD: usize = 1 << 19;
 /// Pieces per thread, so that one that was disturbed leaves its share to the others.
 const PIECES: usize = 4;
 
-/// Reused memory of products.
-#[derive(Debug, Default)]
-pub(crate) struct Packs {
-    columns: Columns,
-    rows: Vec<Rows>,
-}
-
 /// A product, still to be computed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Gemm<'a> {
@@ -72,23 +65,22 @@ pub(crate) struct Gemm<'a> {
 
 impl Gemm<'_> {
     /// Computes `out`, `[m, n]`.
-    pub(crate) fn run(&self, engine: &Engine, out: &mut [f32], packs: &mut Packs) {
+    pub(crate) fn run(&self, engine: &Engine, out: &mut [f32], packed: &mut Columns) {
         let (m, k, n) = (self.a.rows(), self.a.cols(), self.b.cols());
         assert_eq!(k, self.b.rows(), "the inner dimensions agree");
         assert_eq!(out.len(), m * n, "the output is [m, n]");
         let wanted = if engine.threads() == 1 { 1 } else { PIECES * engine.threads() };
         let pieces = wanted.min(m * n * k / WORTH_A_THREAD).min(m.div_ceil(tile::ROWS)).max(1);
-        packs.rows.resize_with(pieces.max(packs.rows.len()), Rows::default);
         let Blocking { depth, columns, strip } = engine.blocking();
         for left in (0..n).step_by(columns) {
             let right = n.min(left + columns);
             for from in (0..k).step_by(depth) {
                 let to = k.min(from + depth);
-                packs.columns.pack(self.b.part(from..to, left..right), pieces > 1);
+                packed.pack_shared(engine, self.b.part(from..to, left..right));
                 let a = self.a.part(0..m, from..to);
                 let start = if from == 0 { self.start } else { Start::Keep };
-                let block = Block { columns: &packs.columns, start, left, n, strip };
-                engine.each_piece(&block, a, out, &mut packs.rows[..pieces]);
+                let block = Block { columns: packed, start, left, n, strip };
+                engine.each_piece(&block, a, out, pieces);
             }
         }
     }
@@ -111,22 +103,18 @@ struct Piece<'a> {
     block: &'a Block<'a>,
     a: View<'a>,
     out: &'a mut [f32],
-    rows: &'a mut Rows,
 }
 
 impl Engine {
-    fn each_piece(&self, block: &Block<'_>, a: View<'_>, out: &mut [f32], rows: &mut [Rows]) {
+    fn each_piece(&self, block: &Block<'_>, a: View<'_>, out: &mut [f32], pieces: usize) {
         let m = a.rows();
-        let height = m.div_ceil(rows.len()).next_multiple_of(tile::ROWS);
-        let pieces = out.chunks_mut(height * block.n).zip(rows).enumerate();
-        let mut pieces: Vec<_> = pieces
-            .map(|(index, (out, rows))| {
-                let first = index * height;
-                let a = a.part(first..m.min(first + height), 0..a.cols());
-                Some(Piece { block, a, out, rows })
-            })
-            .collect();
-        fork(&mut pieces, &|piece| self.dispatch(piece));
+        let height = m.div_ceil(pieces).next_multiple_of(tile::ROWS);
+        let pieces = out.chunks_mut(height * block.n).enumerate().map(|(index, out)| {
+            let first = index * height;
+            let a = a.part(first..m.min(first + height), 0..a.cols());
+            Some(Piece { block, a, out })
+        });
+        fork(&mut pieces.collect::<Vec<_>>(), &|piece| self.dispatch(piece));
     }
 }
 
@@ -135,14 +123,13 @@ impl Kernel for Piece<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        self.rows.pack(self.a);
         let Block { columns, start, left, n, strip } = *self.block;
         let width = columns.width();
         let mut first = 0;
         while first < width {
             let end = width.min(first + strip.next_multiple_of(tile::COLUMNS));
             let target = tile::Target { out: self.out, stride: n, left, start };
-            multiply(simd, self.rows, columns, first..end, target);
+            multiply(simd, self.a, columns, first..end, target);
             first = end;
         }
     }

@@ -1,12 +1,15 @@
-//! Parts of matrices, copied to where a tile reads them front to back.
+//! Columns of matrices, copied to where a tile reads them front to back.
 
 use rayon::prelude::*;
 
-use super::tile::{COLUMNS, ROWS};
+use super::tile::COLUMNS;
 use super::view::View;
+use crate::kernel::Engine;
+use crate::kernel::part;
+use crate::kernel::simd::{Kernel, LANES, Simd};
 
-/// Panels of 32 columns of B: number (k, j) is in panel j / 32, at k, j mod 32. What the last panel
-/// lacks is zero.
+/// Panels of 32 columns: number (k, j) is in panel j / 32, at k, j mod 32. What the last panel lacks is
+/// zero.
 #[derive(Debug, Default)]
 pub(crate) struct Columns {
     /// `[panels, depth]`
@@ -16,20 +19,30 @@ pub(crate) struct Columns {
 }
 
 impl Columns {
-    /// Copies all of `b`; on several threads if that is `shared` work.
-    pub(crate) fn pack(&mut self, b: View<'_>, shared: bool) {
-        (self.depth, self.width) = (b.rows(), b.cols());
-        let panels = self.width.div_ceil(COLUMNS);
-        self.numbers.resize(panels * self.depth, [0.0; COLUMNS]);
-        let pack = |(index, panel): (usize, &mut [[f32; COLUMNS]])| {
-            let first = index * COLUMNS;
-            interleave(b.part(0..b.rows(), first..b.cols().min(first + COLUMNS)), panel);
-        };
-        if shared {
-            self.numbers.par_chunks_exact_mut(self.depth).enumerate().for_each(pack);
-        } else {
-            self.numbers.chunks_exact_mut(self.depth).enumerate().for_each(pack);
+    /// Copies all of `b`, the panels on any thread.
+    pub(super) fn pack_shared(&mut self, engine: &Engine, b: View<'_>) {
+        let panels = self.panels(b).enumerate();
+        panels.for_each(|(index, to)| engine.dispatch(Panel { from: of_panel(b, index), to }));
+    }
+
+    /// Copies all of `b`.
+    #[inline(always)]
+    pub(crate) fn pack<S: Simd>(&mut self, simd: S, b: View<'_>) {
+        self.fit(b);
+        for (index, to) in self.numbers.chunks_exact_mut(self.depth).enumerate() {
+            Panel { from: of_panel(b, index), to }.run(simd);
         }
+    }
+
+    fn panels(&mut self, b: View<'_>) -> rayon::slice::ChunksExactMut<'_, [f32; COLUMNS]> {
+        self.fit(b);
+        self.numbers.par_chunks_exact_mut(self.depth)
+    }
+
+    #[inline(always)]
+    fn fit(&mut self, b: View<'_>) {
+        (self.depth, self.width) = (b.rows(), b.cols());
+        self.numbers.resize(self.width.div_ceil(COLUMNS) * self.depth, [0.0; COLUMNS]);
     }
 
     /// Columns.
@@ -38,78 +51,64 @@ impl Columns {
         self.width
     }
 
-    /// `[depth, 32]`
+    /// `[depth]`
     #[inline(always)]
     pub(super) fn panel(&self, index: usize) -> &[[f32; COLUMNS]] {
         &self.numbers[index * self.depth..][..self.depth]
     }
 }
 
-/// Panels of eight rows of A: number (i, k) is in panel i / 8, at k, i mod 8. What the last panel lacks
-/// is zero.
-#[derive(Debug, Default)]
-pub(crate) struct Rows {
-    /// `[panels, depth]`
-    numbers: Vec<[f32; ROWS]>,
-    depth: usize,
-    height: usize,
-}
-
-impl Rows {
-    /// Copies all of `a`.
-    #[inline(always)]
-    pub(crate) fn pack(&mut self, a: View<'_>) {
-        (self.depth, self.height) = (a.cols(), a.rows());
-        let panels = self.height.div_ceil(ROWS);
-        self.numbers.resize(panels * self.depth, [0.0; ROWS]);
-        for (index, panel) in self.numbers.chunks_exact_mut(self.depth).enumerate() {
-            let first = index * ROWS;
-            interleave(a.part(first..a.rows().min(first + ROWS), 0..a.cols()).t(), panel);
-        }
-    }
-
-    /// Rows.
-    #[inline(always)]
-    pub(super) fn height(&self) -> usize {
-        self.height
-    }
-
-    /// `[depth, 8]`
-    #[inline(always)]
-    pub(super) fn panel(&self, index: usize) -> &[[f32; ROWS]] {
-        &self.numbers[index * self.depth..][..self.depth]
-    }
-}
-
-/// Numbers of each row that are moved before the next row's turn: so many that the lines written
-/// stay in the nearest cache.
-const RUN: usize = 64;
-
-/// Copies `from`, `[depth, at most N]`, to a panel.
+/// The columns of a panel.
 #[inline(always)]
-fn interleave<const N: usize>(from: View<'_>, panel: &mut [[f32; N]]) {
-    let width = from.cols();
-    if from.has_rows() {
-        for (k, to) in panel.iter_mut().enumerate() {
-            let row = from.row(k);
-            if let Some(row) = row.first_chunk() {
-                *to = *row;
-            } else {
-                *to = [0.0; N];
-                to[..width].copy_from_slice(row);
+fn of_panel(b: View<'_>, index: usize) -> View<'_> {
+    let first = index * COLUMNS;
+    b.part(0..b.rows(), first..b.cols().min(first + COLUMNS))
+}
+
+/// Copies a matrix of at most 32 columns to a panel.
+struct Panel<'a> {
+    from: View<'a>,
+    to: &'a mut [[f32; COLUMNS]],
+}
+
+impl Kernel for Panel<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        if self.from.has_rows() {
+            for (k, to) in self.to.iter_mut().enumerate() {
+                let row = self.from.row(k);
+                if let Some(row) = row.first_chunk() {
+                    *to = *row;
+                } else {
+                    *to = [0.0; COLUMNS];
+                    to[..row.len()].copy_from_slice(row);
+                }
             }
+        } else {
+            self.turn(simd);
         }
-        return;
     }
-    if width < N {
-        panel.fill([0.0; N]);
-    }
-    let columns = from.t();
-    for (index, to) in panel.chunks_mut(RUN).enumerate() {
-        for j in 0..width {
-            let column = columns.row(j);
-            for (to, x) in to.iter_mut().zip(&column[index * RUN..]) {
-                to[j] = *x;
+}
+
+impl Panel<'_> {
+    /// Squares of sixteen columns that lie side by side, turned to rows.
+    #[inline(always)]
+    fn turn<S: Simd>(self, simd: S) {
+        let columns = self.from.t();
+        for (index, to) in self.to.chunks_mut(LANES).enumerate() {
+            let depth = index * LANES..index * LANES + to.len();
+            for half in 0..COLUMNS / LANES {
+                let mut square = [simd.splat(0.0); LANES];
+                let present = columns.rows().saturating_sub(half * LANES);
+                for (j, row) in square.iter_mut().enumerate().take(present) {
+                    let column = &columns.row(half * LANES + j)[depth.clone()];
+                    *row = part::load(simd, column);
+                }
+                for (to, row) in to.iter_mut().zip(simd.transpose(square)) {
+                    simd.store(row, &mut to.as_chunks_mut().0[half]);
+                }
             }
         }
     }

@@ -1,6 +1,6 @@
 #![expect(clippy::many_single_char_names, reason = "the letters of C[m, n] = A[m, k] · B[k, n]")]
 
-use super::{Blocking, Gemm, Packs, Start, View};
+use super::{Blocking, Columns, Gemm, Start, View};
 use crate::kernel::simd::{Level, Profile};
 use crate::kernel::{Engine, EngineOptions};
 
@@ -67,7 +67,7 @@ fn every_number_is_one_chain_in_order_whatever_runs_it() {
                         let engine = engine(threads, level, None);
                         let mut out = numbers(m * n, 4);
                         let gemm = Gemm { a, b, start };
-                        engine.install(|| gemm.run(&engine, &mut out, &mut Packs::default()));
+                        engine.install(|| gemm.run(&engine, &mut out, &mut Columns::default()));
                         assert_eq!(out, expected, "{m} {k} {n}, {level}, {threads}");
                     }
                 }
@@ -87,7 +87,7 @@ fn blocks_of_any_size_change_no_bit() {
         let engine = engine(2, Level::detect(), Some(Blocking { depth, columns, strip }));
         let mut out = vec![f32::NAN; m * n];
         let gemm = Gemm { a, b, start: Start::Zero };
-        engine.install(|| gemm.run(&engine, &mut out, &mut Packs::default()));
+        engine.install(|| gemm.run(&engine, &mut out, &mut Columns::default()));
         assert_eq!(out, expected, "{depth} {columns} {strip}");
     }
 }
@@ -98,7 +98,7 @@ fn two_products_onto_one_are_the_product_over_both() {
     let (a, b) = (numbers(m * k, 5), numbers(k * n, 6));
     let (whole_a, whole_b) = (View::new(&a, k), View::new(&b, n));
     let engine = engine(1, Level::detect(), None);
-    let mut packs = Packs::default();
+    let mut packs = Columns::default();
     let mut whole = vec![0.0; m * n];
     Gemm { a: whole_a, b: whole_b, start: Start::Zero }.run(&engine, &mut whole, &mut packs);
     let mut parts = vec![0.0; m * n];

@@ -3,13 +3,14 @@
 use std::ops::Range;
 
 use super::Start;
-use super::pack::{Columns, Rows};
+use super::pack::Columns;
+use super::view::View;
 use crate::kernel::part;
 use crate::kernel::simd::{LANES, Simd};
 
-/// Rows of a panel of A.
+/// Rows that meet a panel of columns together.
 pub(super) const ROWS: usize = 8;
-/// Columns of a panel of B.
+/// Columns of a panel.
 pub(super) const COLUMNS: usize = 2 * LANES;
 
 /// Where a product goes.
@@ -22,21 +23,22 @@ pub(crate) struct Target<'a> {
     pub(crate) start: Start<'a>,
 }
 
-/// All rows times the columns in `range`, which begins with a panel.
+/// All rows of `a` times the columns in `range`, which begins with a panel.
 #[inline(always)]
 pub(crate) fn multiply<S: Simd>(
     simd: S,
-    rows: &Rows,
+    a: View<'_>,
     columns: &Columns,
     range: Range<usize>,
     mut target: Target<'_>,
 ) {
-    for row in (0..rows.height()).step_by(ROWS) {
+    for row in (0..a.rows()).step_by(ROWS) {
+        let rows = row..a.rows().min(row + ROWS);
         for column in range.clone().step_by(COLUMNS) {
             let tile = Tile {
-                a: rows.panel(row / ROWS),
+                a,
                 b: columns.panel(column / COLUMNS),
-                rows: row..rows.height().min(row + ROWS),
+                rows: rows.clone(),
                 columns: target.left + column..target.left + range.end.min(column + COLUMNS),
             };
             tile.multiply(simd, &mut target);
@@ -44,11 +46,10 @@ pub(crate) fn multiply<S: Simd>(
     }
 }
 
-/// Two panels, and the rows and columns of C that their product is.
+/// Some rows of A, a panel of B, and the columns of C where their product goes.
 struct Tile<'a> {
-    /// `[depth]`
-    a: &'a [[f32; ROWS]],
-    /// `[depth]`
+    a: View<'a>,
+    /// At least as deep as `a`.
     b: &'a [[f32; COLUMNS]],
     rows: Range<usize>,
     columns: Range<usize>,
@@ -59,19 +60,19 @@ impl Tile<'_> {
     #[inline(always)]
     fn multiply<S: Simd>(&self, simd: S, target: &mut Target<'_>) {
         if S::ROWS < ROWS {
-            for row in 0..self.rows.len().div_ceil(4) {
+            for row in self.rows.clone().step_by(4) {
                 for column in 0..self.columns.len().div_ceil(LANES) {
                     self.part::<S, 4, 1>(simd, row, column, target);
                 }
             }
         } else if self.columns.len() > LANES {
-            self.part::<S, 8, 2>(simd, 0, 0, target);
+            self.part::<S, 8, 2>(simd, self.rows.start, 0, target);
         } else {
-            self.part::<S, 8, 1>(simd, 0, 0, target);
+            self.part::<S, 8, 1>(simd, self.rows.start, 0, target);
         }
     }
 
-    /// The part of `R` rows and `V` vectors of columns in this place of the tile.
+    /// `R` rows from `row`, and `V` vectors of columns.
     #[inline(always)]
     fn part<S: Simd, const R: usize, const V: usize>(
         &self,
@@ -80,26 +81,67 @@ impl Tile<'_> {
         column: usize,
         target: &mut Target<'_>,
     ) {
-        let rows = self.rows.start + row * R..self.rows.end.min(self.rows.start + (row + 1) * R);
+        let rows = row..self.rows.end.min(row + R);
         let left = self.columns.start + column * V * LANES;
         let columns = left..self.columns.end.min(left + V * LANES);
-        let mut sums = target.load::<S, R, V>(simd, rows.clone(), columns.clone());
-        for (a, b) in self.a.iter().zip(self.b) {
-            let a = &a.as_chunks::<R>().0[row];
-            let b = &b.as_chunks::<LANES>().0[column * V..][..V];
-            let mut vectors = [simd.splat(0.0); V];
-            for (vector, b) in vectors.iter_mut().zip(b) {
-                *vector = simd.load(b);
+        let sums = target.load::<S, R, V>(simd, rows.clone(), columns.clone());
+        let b = &self.b[..self.a.cols()];
+        let sums = if self.a.has_rows() {
+            // what is missing of the last rows is computed from one that is there, and dropped
+            let mut each = [&self.a.row(row)[..b.len()]; R];
+            for (r, each) in each.iter_mut().enumerate() {
+                *each = &self.a.row((row + r).min(rows.end - 1))[..b.len()];
             }
-            for (sums, a) in sums.iter_mut().zip(a) {
-                let a = simd.splat(*a);
-                for (sum, vector) in sums.iter_mut().zip(vectors) {
-                    *sum = simd.mul_add(a, vector, *sum);
-                }
-            }
-        }
+            chains(simd, b, column, sums, |k| column_of(each, k))
+        } else if rows.len() == R {
+            let across = self.a.part(rows.clone(), 0..b.len()).t();
+            chains(simd, b, column, sums, |k| *across.row(k).first_chunk().expect("R rows"))
+        } else {
+            let across = self.a.part(rows.clone(), 0..b.len()).t();
+            chains(simd, b, column, sums, |k| {
+                let mut few = [0.0; R];
+                few[..rows.len()].copy_from_slice(across.row(k));
+                few
+            })
+        };
         target.store(simd, sums, rows, columns);
     }
+}
+
+/// Goes on with the chains `sums`, by the products of `a(k)` and V vectors of each row of a panel.
+#[inline(always)]
+fn chains<S: Simd, const R: usize, const V: usize>(
+    simd: S,
+    b: &[[f32; COLUMNS]],
+    column: usize,
+    mut sums: [[S::F32; V]; R],
+    a: impl Fn(usize) -> [f32; R],
+) -> [[S::F32; V]; R] {
+    for (k, b) in b.iter().enumerate() {
+        let a = a(k);
+        let b = &b.as_chunks::<LANES>().0[column * V..][..V];
+        let mut vectors = [simd.splat(0.0); V];
+        for (vector, b) in vectors.iter_mut().zip(b) {
+            *vector = simd.load(b);
+        }
+        for (sums, a) in sums.iter_mut().zip(a) {
+            let a = simd.splat(a);
+            for (sum, vector) in sums.iter_mut().zip(vectors) {
+                *sum = simd.mul_add(a, vector, *sum);
+            }
+        }
+    }
+    sums
+}
+
+/// Number `k` of each row. A loop: the compiler does not inline `from_fn` of an array here.
+#[inline(always)]
+fn column_of<const R: usize>(rows: [&[f32]; R], k: usize) -> [f32; R] {
+    let mut column = [0.0; R];
+    for (to, row) in column.iter_mut().zip(rows) {
+        *to = row[k];
+    }
+    column
 }
 
 impl Target<'_> {

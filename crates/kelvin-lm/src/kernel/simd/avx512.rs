@@ -116,6 +116,41 @@ impl<P: Rounding> Simd for Avx512<P> {
         value!(_mm512_castsi512_ps(x))
     }
 
+    /// Exchanges blocks of one, two, four and eight lanes in turn.
+    #[inline(always)]
+    fn transpose(self, rows: [__m512; LANES]) -> [__m512; LANES] {
+        let mut ones = rows;
+        for i in 0..8 {
+            let (a, b) = (rows[2 * i], rows[2 * i + 1]);
+            ones[2 * i] = value!(_mm512_unpacklo_ps(a, b));
+            ones[2 * i + 1] = value!(_mm512_unpackhi_ps(a, b));
+        }
+        let mut twos = rows;
+        for i in 0..4 {
+            for j in 0..2 {
+                let (a, b) = (ones[4 * i + j], ones[4 * i + 2 + j]);
+                let (a, b) = value!((_mm512_castps_pd(a), _mm512_castps_pd(b)));
+                twos[4 * i + 2 * j] = value!(_mm512_castpd_ps(_mm512_unpacklo_pd(a, b)));
+                twos[4 * i + 2 * j + 1] = value!(_mm512_castpd_ps(_mm512_unpackhi_pd(a, b)));
+            }
+        }
+        let mut fours = rows;
+        for i in 0..2 {
+            for j in 0..4 {
+                let (a, b) = (twos[8 * i + j], twos[8 * i + 4 + j]);
+                fours[8 * i + j] = value!(_mm512_shuffle_f32x4::<0x88>(a, b));
+                fours[8 * i + 4 + j] = value!(_mm512_shuffle_f32x4::<0xdd>(a, b));
+            }
+        }
+        let mut columns = rows;
+        for j in 0..8 {
+            let (a, b) = (fours[j], fours[8 + j]);
+            columns[j] = value!(_mm512_shuffle_f32x4::<0x88>(a, b));
+            columns[8 + j] = value!(_mm512_shuffle_f32x4::<0xdd>(a, b));
+        }
+        columns
+    }
+
     #[inline(always)]
     fn splat_i32(self, x: i32) -> __m512i {
         value!(_mm512_set1_epi32(x))
