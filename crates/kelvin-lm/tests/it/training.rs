@@ -4,4 +4,5 @@ mod characters;
 mod data;
 mod golden;
 mod pytorch;
+mod steps;
 mod text_files;
