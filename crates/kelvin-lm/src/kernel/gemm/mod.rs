@@ -44,7 +44,7 @@ pub struct Blocking {
 impl Default for Blocking {
     /// For 32 kB of first-level, 1 MB of second-level cache.
     fn default() -> Self {
-        Self { depth: 256, columns: 4096, strip: 512 }
+        Self { depth: 384, columns: 4096, strip: 512 }
     }
 }
 
