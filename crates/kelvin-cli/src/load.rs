@@ -185,7 +185,7 @@ pub(crate) fn engine_options(matches: &ArgMatches) -> Result<EngineOptions> {
         _ => Activations::Int8,
     };
     let threads = matches.get_one::<u16>("threads").map(|&n| usize::from(n));
-    Ok(EngineOptions { threads, level, profile: None, activations })
+    Ok(EngineOptions { threads, level, activations, ..EngineOptions::default() })
 }
 
 /// The tokens of something typed, which an error names.

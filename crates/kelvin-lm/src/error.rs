@@ -107,6 +107,11 @@ impl Error {
         self.0.kind
     }
 
+    /// The sentence alone, without file and byte.
+    pub fn detail(&self) -> &str {
+        &self.0.detail
+    }
+
     /// The file, where there is one.
     pub fn path(&self) -> Option<&Path> {
         self.0.path.as_deref()

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::binary::{kelvin, kelvin_reading, say};
+use crate::binary::{kelvin, kelvin_reading, skipped};
 
 fn next(args: &str) -> Value {
     let args: Vec<&str> =
@@ -153,7 +153,7 @@ fn every_instruction_set_gives_the_same_answer() {
         let args = ["next", "--json", "--seed", "1", "--example", "large1000", "--top-p", "0.95"];
         let run = kelvin(&[&args[..], &["--temperature", "0.8", "--simd", level]].concat());
         if run.stderr.contains("this machine lacks it") {
-            say(&format!("SKIPPED: {level}, this machine lacks it"));
+            skipped(&format!("{level}, this machine lacks it"));
         } else {
             assert_eq!(run.json(), answer, "{level}");
         }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::binary::{Run, command, run, say};
+use crate::binary::{Run, command, run, skipped};
 
 /// The folder with both models; a line says what is skipped where they are not.
 fn folder() -> Option<PathBuf> {
@@ -14,7 +14,7 @@ fn folder() -> Option<PathBuf> {
     let there = ["smollm2-135m-instruct-q4_1.gguf", "gemma-3-270m-q4_k_m.gguf"];
     let there = there.iter().all(|file| folder.join(file).is_file());
     if !there {
-        say(&format!("SKIPPED: no models in {}; scripts/get-models brings them", folder.display()));
+        skipped(&format!("no models in {}; scripts/get-models brings them", folder.display()));
     }
     there.then_some(folder)
 }

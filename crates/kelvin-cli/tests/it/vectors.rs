@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use crate::binary::{in_crate, kelvin, kelvin_reading, say};
+use crate::binary::{in_crate, kelvin, kelvin_reading, skipped};
 
 /// Operations without a distribution, or that repeat a seed's own mistake.
 const EXCEPTED: [(&str, &str); 3] = [
@@ -24,7 +24,7 @@ impl Vectors {
     fn load() -> Option<Self> {
         let path = in_crate("../../../shared/seeds/vectors.json");
         let Ok(text) = std::fs::read_to_string(&path) else {
-            say(&format!("SKIPPED: no {}", path.display()));
+            skipped(&format!("no {}", path.display()));
             return None;
         };
         Some(Self(serde_json::from_str(&text).expect("vectors.json is JSON")))

@@ -18,9 +18,11 @@
 //! threads, chunks and instruction set (within one numerics profile), like the logits they are made of.
 
 mod scoring;
+mod split;
 mod text;
 mod windows;
 
 pub use scoring::{Scoring, TokenScore, Totals};
+pub use split::first_bytes;
 pub use text::Text;
 pub use windows::Windows;

@@ -44,7 +44,7 @@ impl Source {
         if !found.is_file() {
             let detail = format!("is a device or a pipe, expected {expected}");
             let error = Error::new(ErrorKind::Io, detail);
-            return Err(error.hint("save the model to a file first"));
+            return Err(error.hint("save it to a file first"));
         }
         let file = File::open(path).map_err(failed)?;
         Ok(Self { bytes: Bytes::File(Mutex::new(file)), len: found.len() })

@@ -15,6 +15,7 @@ mod safetensors;
 mod shards;
 pub(crate) mod text;
 
+pub(crate) use file::Source;
 pub use folder::Folder;
 pub use safetensors::{Safetensors, SafetensorsWriter, Tensor, TensorNumbers};
 pub use shards::Shards;

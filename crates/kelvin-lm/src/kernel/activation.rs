@@ -92,6 +92,26 @@ impl Plain<'_> {
     }
 }
 
+/// x ← GELU(x), and gradient ← gradient · GELU′(x), number by number; GELU by its tanh formula.
+#[derive(Debug)]
+pub(crate) struct GeluGradient<'a> {
+    pub(crate) x: &'a mut [f32],
+    pub(crate) gradient: &'a mut [f32],
+}
+
+impl Kernel for GeluGradient<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        for (x, gradient) in self.x.chunks_mut(LANES).zip(self.gradient.chunks_mut(LANES)) {
+            let (value, slope) = math::gelu_tanh_slope(simd, part::load(simd, x));
+            part::store(simd, value, x);
+            part::store(simd, simd.mul(part::load(simd, gradient), slope), gradient);
+        }
+    }
+}
+
 /// x ← c · tanh(x / c), number by number: what bounds scores and logits by ±c.
 #[derive(Debug)]
 pub(crate) struct Softcap<'a> {

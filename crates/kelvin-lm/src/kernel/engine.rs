@@ -4,6 +4,7 @@ use std::mem;
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
+use super::gemm::Blocking;
 use super::matrix::{Matrix, TILE};
 use super::prepared::Prepared;
 use super::product::{Piece, reads_int8};
@@ -31,6 +32,8 @@ pub struct EngineOptions {
     pub profile: Option<Profile>,
     /// How activations meet weights in a block format. Changes bits.
     pub activations: Activations,
+    /// How large products of training are cut. Changes no bit.
+    pub blocking: Option<Blocking>,
 }
 
 /// Runs kernels: an instruction set, a numerics profile, a pool of threads.
@@ -55,6 +58,7 @@ pub struct Engine {
     level: Level,
     profile: Profile,
     activations: Activations,
+    blocking: Blocking,
 }
 
 impl Engine {
@@ -89,7 +93,8 @@ impl Engine {
                     .caused_by(error)
             })?;
         let profile = options.profile.unwrap_or_else(Profile::detect);
-        Ok(Self { pool, level, profile, activations: options.activations })
+        let (activations, blocking) = (options.activations, options.blocking.unwrap_or_default());
+        Ok(Self { pool, level, profile, activations, blocking })
     }
 
     /// The instruction set.
@@ -105,6 +110,11 @@ impl Engine {
     /// How activations meet weights in a block format.
     pub fn activations(&self) -> Activations {
         self.activations
+    }
+
+    /// How large products of training are cut.
+    pub(super) fn blocking(&self) -> Blocking {
+        self.blocking
     }
 
     /// How many threads share the work.
@@ -215,7 +225,7 @@ fn split_columns<'a>(
 }
 
 /// Runs `work` on each piece, once; halves may run at the same time.
-fn fork<T: Send>(pieces: &mut [Option<T>], work: &(impl Fn(T) + Sync)) {
+pub(super) fn fork<T: Send>(pieces: &mut [Option<T>], work: &(impl Fn(T) + Sync)) {
     match pieces {
         [] => {}
         [piece] => work(piece.take().expect("each piece is run once")),

@@ -59,6 +59,21 @@ pub(crate) fn gelu_tanh<S: Simd>(simd: S, x: S::F32) -> S::F32 {
     simd.div(x, simd.add(one, exp(simd, exponent)))
 }
 
+/// [`gelu_tanh`] and its derivative: σ + x · σ (1 − σ) · 2 u′, with σ = σ(2 u).
+#[inline(always)]
+pub(crate) fn gelu_tanh_slope<S: Simd>(simd: S, x: S::F32) -> (S::F32, S::F32) {
+    let one = simd.splat(1.0);
+    let square = simd.mul(x, x);
+    let cubic = simd.mul_add(square, simd.splat(0.044_715), one);
+    let exponent = simd.mul(simd.mul(x, simd.splat(-1.595_769_2)), cubic);
+    let below = simd.add(one, exp(simd, exponent));
+    let open = simd.div(one, below);
+    let inner = simd.mul_add(square, simd.splat(0.134_145), one);
+    let inner = simd.mul(simd.mul(x, simd.splat(1.595_769_2)), inner);
+    let slope = simd.mul_add(simd.mul(open, simd.sub(one, open)), inner, open);
+    (simd.div(x, below), slope)
+}
+
 /// The coefficients of p in [`gelu_erf`], the highest power first.
 const GELU_TAIL: [f32; 10] = [
     -0.202_083_37,

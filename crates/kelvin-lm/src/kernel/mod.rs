@@ -10,8 +10,13 @@
 )]
 
 pub(crate) mod activation;
+pub(crate) mod adamw;
 pub(crate) mod attention;
+pub(crate) mod causal;
+pub(crate) mod cross_entropy;
+pub(crate) mod dropout;
 mod engine;
+pub(crate) mod gemm;
 pub(crate) mod math;
 mod matrix;
 pub(crate) mod norm;
@@ -21,8 +26,10 @@ mod probe;
 mod product;
 pub(crate) mod rope;
 pub(crate) mod simd;
+pub(crate) mod sums;
 
 pub use engine::{Activations, Engine, EngineOptions};
+pub use gemm::Blocking;
 pub use matrix::Matrix;
 pub use prepared::Prepared;
 pub use probe::bandwidth_probe;

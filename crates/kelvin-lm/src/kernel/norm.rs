@@ -78,6 +78,66 @@ impl Kernel for LayerNorm<'_> {
     }
 }
 
+/// The gradient of [`LayerNorm`] by what went into it.
+#[derive(Debug)]
+pub(crate) struct LayerNormGradient<'a> {
+    /// `[width]`
+    pub(crate) weight: &'a [f32],
+    pub(crate) eps: f32,
+    /// What went in, `[rows, width]`; becomes each number's share of the weight's gradient.
+    pub(crate) x: &'a mut [f32],
+    /// The gradient by what came out, `[rows, width]`.
+    pub(crate) output: &'a [f32],
+    /// The gradient by what went in is added here, `[rows, width]`.
+    pub(crate) input: &'a mut [f32],
+}
+
+impl Kernel for LayerNormGradient<'_> {
+    type Output = ();
+
+    /// With n = (x − mean) / deviation and g = output · weight: (g − mean g − n · mean (g n)) / deviation.
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let width = self.weight.len();
+        let rows = self.x.chunks_exact_mut(width).zip(self.output.chunks_exact(width));
+        for ((x, output), input) in rows.zip(self.input.chunks_exact_mut(width)) {
+            centre(simd, x);
+            let inverse = 1.0 / (mean_square(simd, x) + self.eps).sqrt();
+            let (mean, along) = means(simd, x, output, (self.weight, inverse));
+            let scale = simd.splat(inverse);
+            let parts = x.chunks_mut(LANES).zip(output.chunks(LANES));
+            let parts = parts.zip(self.weight.chunks(LANES)).zip(input.chunks_mut(LANES));
+            for (((x, output), weight), input) in parts {
+                let normed = simd.mul(part::load(simd, x), scale);
+                let output = part::load(simd, output);
+                part::store(simd, simd.mul(output, normed), x);
+                let inside = simd.mul_add(output, part::load(simd, weight), mean);
+                let inside = simd.mul_add(normed, along, inside);
+                part::store(simd, simd.mul_add(inside, scale, part::load(simd, input)), input);
+            }
+        }
+    }
+}
+
+/// −mean g and −mean (g n) of a row that is centred, with the weight and 1 / deviation.
+#[inline(always)]
+fn means<S: Simd>(
+    simd: S,
+    x: &[f32],
+    output: &[f32],
+    (weight, inverse): (&[f32], f32),
+) -> (S::F32, S::F32) {
+    let (mut sum, mut along) = (simd.splat(0.0), simd.splat(0.0));
+    let parts = x.chunks(LANES).zip(output.chunks(LANES)).zip(weight.chunks(LANES));
+    for ((x, output), weight) in parts {
+        let g = simd.mul(part::load(simd, output), part::load(simd, weight));
+        sum = simd.add(sum, g);
+        along = simd.mul_add(g, part::load(simd, x), along);
+    }
+    let width = x.len() as f32;
+    (simd.splat(-simd.sum(sum) / width), simd.splat(-simd.sum(along) * inverse / width))
+}
+
 /// Takes the mean of a row from each of its numbers.
 #[inline(always)]
 fn centre<S: Simd>(simd: S, row: &mut [f32]) {

@@ -57,6 +57,8 @@ pub(crate) trait Simd: Copy + Send + Sync {
     fn mul(self, a: Self::F32, b: Self::F32) -> Self::F32;
     /// a / b.
     fn div(self, a: Self::F32, b: Self::F32) -> Self::F32;
+    /// √x, rounded once; NaN below 0.
+    fn sqrt(self, x: Self::F32) -> Self::F32;
     /// a · b + c, rounded once (profile `fast`) or after each step (`portable`).
     fn mul_add(self, a: Self::F32, b: Self::F32, c: Self::F32) -> Self::F32;
     /// `if a > b { a } else { b }`: b where one is NaN.
@@ -106,6 +108,20 @@ pub(crate) trait Simd: Copy + Send + Sync {
     fn dot4(self, acc: Self::I32, unsigned: Self::I32, signed: Self::I32) -> Self::I32;
     /// [`Simd::dot4`] where no unsigned byte exceeds 127, which AVX2 does in fewer steps.
     fn dot4_u7(self, acc: Self::I32, unsigned: Self::I32, signed: Self::I32) -> Self::I32;
+
+    /// Lane j of row i becomes lane i of row j.
+    #[inline(always)]
+    fn transpose(self, rows: [Self::F32; LANES]) -> [Self::F32; LANES] {
+        let mut from = [[0.0; LANES]; LANES];
+        for (row, to) in rows.into_iter().zip(&mut from) {
+            self.store(row, to);
+        }
+        let mut columns = rows;
+        for (j, column) in columns.iter_mut().enumerate() {
+            *column = self.load(&std::array::from_fn(|i| from[i][j]));
+        }
+        columns
+    }
 
     /// −x.
     #[inline(always)]

@@ -13,7 +13,7 @@ use std::fmt;
 use std::path::Path;
 
 use self::transformer::{Decoder, Turns};
-use self::weights::Weights;
+pub(crate) use self::weights::{Layer, Linear, Norm, Weights};
 use crate::cache::{KvCache, Layout};
 use crate::config::Config;
 use crate::dtype::Dtype;
@@ -108,7 +108,8 @@ impl Model {
         Ok(Self::new(config, engine, weights))
     }
 
-    fn new(config: Config, engine: Engine, weights: Weights) -> Self {
+    /// The model of these weights, which have the blueprint's shapes.
+    pub(crate) fn new(config: Config, engine: Engine, weights: Weights) -> Self {
         let turns = Turns::new(&config);
         Self { config, engine, weights, turns }
     }
@@ -116,6 +117,11 @@ impl Model {
     /// The blueprint.
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// Everything learned.
+    pub(crate) fn weights(&self) -> &Weights {
+        &self.weights
     }
 
     /// Threads, instruction set and numerics profile that run.

@@ -32,6 +32,7 @@ use kelvin::TokenId;
 mod added;
 mod bpe;
 mod byte_level;
+mod characters;
 mod decoder;
 mod ends;
 mod gguf;
@@ -46,6 +47,7 @@ mod vocabulary;
 mod whole;
 mod words;
 
+pub use characters::Characters;
 pub use ends::End;
 pub use vocabulary::{Scheme, TokenKind, Vocabulary};
 
@@ -337,12 +339,16 @@ impl Tokenizer {
             run.append(text, at..at + c.len_utf8())
         };
         let mut chars = text[part.clone()].char_indices().map(|(at, c)| (part.start + at, c));
-        let what = match chars.find(|&(at, c)| !spelled(at, c)) {
-            Some((at, c)) => format!("U+{:04X}, at byte {at} of the text", u32::from(c)),
-            None => format!("a word at bytes {} to {} of the text", part.start, part.end),
+        let refused = |what: String, at: usize| {
+            let detail = format!("the vocabulary has no token for {what}");
+            Error::new(ErrorKind::Tokenizer, detail)
+                .at(at as u64)
+                .hint("leave the character out, or use a model whose vocabulary has all bytes")
         };
-        Error::new(ErrorKind::Tokenizer, format!("the vocabulary has no token for {what}"))
-            .hint("leave the character out, or use a model whose vocabulary has all bytes")
+        match chars.find(|&(at, c)| !spelled(at, c)) {
+            Some((at, c)) => refused(shown(c), at),
+            None => refused(format!("a word of {} bytes", part.len()), part.start),
+        }
     }
 
     /// The bytes that `token` adds to a text: none for control tokens; `None` outside the vocabulary.
@@ -493,4 +499,11 @@ impl fmt::Debug for Tokenizer {
             .field("ends", &self.ends)
             .finish_non_exhaustive()
     }
+}
+
+/// A character by its number, and as it is where it can be seen.
+fn shown(c: char) -> String {
+    let number = u32::from(c);
+    let visible = !c.is_whitespace() && c.escape_debug().len() == 1;
+    if visible { format!("U+{number:04X} '{c}'") } else { format!("U+{number:04X}") }
 }

@@ -4,14 +4,28 @@
 //! numbers are named by the step, never carried along. So a run that was stopped anywhere and resumed
 //! ends with the bits of one that never was.
 
+mod activations;
+mod backward;
+mod batch;
 mod checkpoint;
+mod data;
+mod first;
+mod forward;
+mod head;
+mod inference;
 mod layout;
+mod schedule;
 mod settings;
 mod size;
 mod state;
+mod text_files;
+mod trainer;
 
 pub use checkpoint::{Checkpoints, Latest, Provenance, Saved, TokenizerFiles, export};
+pub use data::Corpus;
 pub use layout::{Layout, Params, Tensor};
 pub use settings::Settings;
 pub use size::Size;
 pub use state::State;
+pub use text_files::TextFiles;
+pub use trainer::{Report, Trainer};

@@ -107,7 +107,13 @@ impl Case {
 
     fn model(&self, threads: usize, level: Option<Level>) -> Model {
         let (profile, activations) = (Some(self.profile), self.activations);
-        let engine = EngineOptions { threads: Some(threads), level, profile, activations };
+        let engine = EngineOptions {
+            threads: Some(threads),
+            level,
+            profile,
+            activations,
+            ..EngineOptions::default()
+        };
         let options = ModelOptions { engine, dtype: self.dtype };
         Model::open(&self.checkpoint, options).expect("it holds a model")
     }

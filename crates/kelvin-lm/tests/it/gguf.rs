@@ -5,14 +5,13 @@ mod mutation;
 mod tokenizer;
 pub(crate) mod writer;
 
-use std::path::PathBuf;
-
 use kelvin_lm::dtype::Dtype;
 use kelvin_lm::format::gguf::{Gguf, Tensor, Value};
 use kelvin_lm::{ErrorKind, Result};
 
 use crate::counting;
 use crate::oracle::gguf::parse;
+use crate::real;
 use writer::{File, Piece, array_pair, pair, piece, string_pair, tensor, u32_pair};
 
 #[test]
@@ -208,23 +207,9 @@ fn the_densest_file_stays_within_memory() -> Result<()> {
     Ok(())
 }
 
-/// The model of this name in the cache; where it is not there, says so.
-#[expect(clippy::disallowed_methods, reason = "a test is its own main")]
-#[expect(clippy::print_stdout, reason = "a skipped test says so")]
-pub(crate) fn real_model(name: &str) -> Option<PathBuf> {
-    let var = |name| std::env::var(name).ok();
-    let cache = var("KELVIN_MODELS").map(PathBuf::from);
-    let cache = cache.or_else(|| Some(PathBuf::from(var("HOME")?).join(".cache/kelvin/models")));
-    let path = cache.map(|cache| cache.join(name)).filter(|path| path.is_file());
-    if path.is_none() {
-        println!("SKIPPED: {name} is not in the cache; scripts/get-models fetches it");
-    }
-    path
-}
-
 #[test]
 fn smollm2_is_read() -> Result<()> {
-    let Some(path) = real_model("smollm2-135m-instruct-q4_1.gguf") else { return Ok(()) };
+    let Some(path) = real::path("smollm2-135m-instruct-q4_1.gguf") else { return Ok(()) };
     let gguf = Gguf::read(&path)?;
     let metadata = gguf.metadata();
     assert_eq!((gguf.version(), gguf.tensors().len(), metadata.len()), (3, 272, 33));
@@ -242,7 +227,7 @@ fn smollm2_is_read() -> Result<()> {
 
 #[test]
 fn gemma_is_read_within_memory() -> Result<()> {
-    let Some(path) = real_model("gemma-3-270m-q4_k_m.gguf") else { return Ok(()) };
+    let Some(path) = real::path("gemma-3-270m-q4_k_m.gguf") else { return Ok(()) };
     let (gguf, peak) = counting::peak(|| Gguf::read(&path));
     let gguf = gguf?;
     let beside = peak as u64 - gguf.n_bytes();

@@ -103,6 +103,7 @@ fn engine(threads: usize, level: Level, profile: Profile, activations: Activatio
         level: Some(level),
         profile: Some(profile),
         activations,
+        ..EngineOptions::default()
     };
     Engine::new(options).expect("the level is available")
 }

@@ -1,13 +1,13 @@
 //! Safetensors files and folders of them: what is read, and how each rule refuses.
 
 use std::fs;
-use std::path::PathBuf;
 
 use kelvin_lm::ErrorKind;
 use kelvin_lm::dtype::Dtype;
 use kelvin_lm::format::{Folder, Safetensors, Shards, Tensor};
 
 use crate::oracle;
+use crate::scene::Scene;
 
 /// A file of this header and as many bytes of data.
 fn file(header: &str, n_data: u8) -> Vec<u8> {
@@ -31,29 +31,6 @@ fn tensors_have_names_shapes_and_bytes() {
     assert_eq!((whole.dtype(), whole.dtype_name().as_str()), (None, "I64"));
     assert_eq!(read.n_bytes(), 8 + header.len() as u64 + 20);
     assert!(read.tensor("d").is_none());
-}
-
-/// A folder of its own for one test, removed at the end.
-struct Scene(PathBuf);
-
-impl Scene {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("kelvin-{name}-{}", std::process::id()));
-        fs::create_dir_all(&path).expect("a temporary folder");
-        Self(path)
-    }
-
-    fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
-        let path = self.0.join(name);
-        fs::write(&path, bytes).expect("a temporary file");
-        path
-    }
-}
-
-impl Drop for Scene {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }
 
 fn shard(name: &str) -> Vec<u8> {

@@ -9,7 +9,7 @@ use kelvin_lm::tokenizer::{Scheme, ShowSpecial, SpecialTokens, TokenKind, Tokeni
 use kelvin_lm::{ErrorKind, Result};
 use serde_json::Value;
 
-use crate::gguf::real_model;
+use crate::real;
 
 const SMOLLM2: &str = "smollm2-135m-instruct-q4_1.gguf";
 const GEMMA3: &str = "gemma-3-270m-q4_k_m.gguf";
@@ -31,7 +31,7 @@ fn ids(line: &Value) -> Option<Vec<TokenId>> {
 }
 
 fn vocabulary(file: &str) -> Result<Option<Vocabulary>> {
-    let Some(path) = real_model(file) else { return Ok(None) };
+    let Some(path) = real::path(file) else { return Ok(None) };
     Vocabulary::from_gguf(&Gguf::read(&path)?).map(Some)
 }
 
@@ -148,7 +148,7 @@ fn smollm2_says_which_character_it_lacks() -> Result<()> {
     let tokenizer = Tokenizer::new(vocabulary)?;
     let error = tokenizer.encode("caffè \u{4}!", SpecialTokens::Text).expect_err("no byte 0x04");
     assert_eq!(error.kind(), ErrorKind::Tokenizer);
-    assert_eq!(error.to_string(), "the vocabulary has no token for U+0004, at byte 7 of the text");
+    assert_eq!(error.to_string(), "the vocabulary has no token for U+0004 (byte 7)");
     Ok(())
 }
 
@@ -353,7 +353,7 @@ fn byte_level_merges_by_rank() -> Result<()> {
     pieces_of(&tokenizer, "a<end>", SpecialTokens::Parse, &["a", "<end>"]);
     assert_eq!(tokenizer.bytes(tokenizer.token_id("Ġabc").expect("a piece")), Some(&b" abc"[..]));
     let error = tokenizer.encode("a<end>", SpecialTokens::Text).expect_err("no < in it");
-    assert!(error.to_string().contains("U+003C, at byte 1"), "{error}");
+    assert!(error.to_string().contains("U+003C '<' (byte 1)"), "{error}");
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use kelvin_lm::tokenizer::{Scheme, SpecialTokens, TokenKind, Tokenizer, Vocabula
 use kelvin_lm::{Result, TokenId};
 use serde_json::{Map, Value, json};
 
-use crate::gguf::real_model;
+use crate::real;
 use crate::strings::{COUNT, Strings};
 
 const SMOLLM2: &str = "smollm2-135m-instruct-q4_1.gguf";
@@ -64,7 +64,7 @@ fn the_strings_are_the_scripts() {
 }
 
 fn equals_llama_cpp(file: &str, name: &str) -> Result<()> {
-    let Some(path) = real_model(file) else { return Ok(()) };
+    let Some(path) = real::path(file) else { return Ok(()) };
     let tokenizer = Tokenizer::from_gguf(&Gguf::read(&path)?)?;
     let (strings, golden) = (strings(), golden());
     for (key, special) in [("text", SpecialTokens::Text), ("parse", SpecialTokens::Parse)] {
@@ -152,7 +152,7 @@ fn splits(vocabulary: &Vocabulary, scores: &[f32]) -> Value {
 
 /// The vocabulary gives the same ids from either form, and the crate's from the file.
 fn is_the_same_as_a_file(name: &str) -> Result<()> {
-    let Some(path) = real_model(name) else { return Ok(()) };
+    let Some(path) = real::path(name) else { return Ok(()) };
     let vocabulary = Vocabulary::from_gguf(&Gguf::read(&path)?)?;
     let json = serde_json::to_vec(&file(&vocabulary)).expect("JSON");
     let (one, two) = (Tokenizer::new(vocabulary)?, Tokenizer::from_json(&json, None)?);

@@ -3,7 +3,7 @@
 use std::io::{self, Read as _};
 
 use clap::ArgMatches;
-use kelvin_lm::eval::Text;
+use kelvin_lm::eval::{Text, first_bytes};
 use kelvin_lm::tokenizer::{SpecialTokens, Tokenizer};
 
 use crate::args::policy::text;
@@ -92,18 +92,6 @@ fn share(text: &str) -> Result<f64, Failure> {
     })
 }
 
-/// Bytes of the first ⌊share · n⌋ of n characters, as `text[:int(share * len(text))]` cuts in Python.
-fn first_bytes(text: &str, share: f64) -> usize {
-    let n_chars = text.chars().count();
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a share of a count, rounded down as meant"
-    )]
-    let n_first = (share * n_chars as f64) as usize;
-    text.char_indices().nth(n_first).map_or(text.len(), |(at, _)| at)
-}
-
 fn read_stdin() -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     io::stdin().read_to_end(&mut bytes)?;
@@ -125,14 +113,6 @@ fn utf8(name: &str, bytes: io::Result<Vec<u8>>) -> Result<String, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_split_counts_characters_and_cuts_none() {
-        assert_eq!(first_bytes("0123456789", 0.9), 9);
-        assert_eq!(first_bytes("äöüßàéî", 0.5), 6); // three characters of two bytes
-        assert_eq!(first_bytes("猫", 0.9), 0);
-        assert_eq!(first_bytes("", 0.9), 0);
-    }
 
     #[test]
     fn shares_lie_between_nothing_and_everything() {

@@ -107,6 +107,11 @@ impl<P: Rounding> Simd for Avx2<P> {
     }
 
     #[inline(always)]
+    fn sqrt(self, x: Self::F32) -> Self::F32 {
+        value!([_mm256_sqrt_ps(x[0]), _mm256_sqrt_ps(x[1])])
+    }
+
+    #[inline(always)]
     fn mul_add(self, a: Self::F32, b: Self::F32, c: Self::F32) -> Self::F32 {
         if P::FUSED {
             value!([_mm256_fmadd_ps(a[0], b[0], c[0]), _mm256_fmadd_ps(a[1], b[1], c[1])])

@@ -87,6 +87,11 @@ impl<P: Rounding> Simd for Avx512<P> {
     }
 
     #[inline(always)]
+    fn sqrt(self, x: __m512) -> __m512 {
+        value!(_mm512_sqrt_ps(x))
+    }
+
+    #[inline(always)]
     fn mul_add(self, a: __m512, b: __m512, c: __m512) -> __m512 {
         if P::FUSED { value!(_mm512_fmadd_ps(a, b, c)) } else { self.add(self.mul(a, b), c) }
     }
@@ -109,6 +114,41 @@ impl<P: Rounding> Simd for Avx512<P> {
     #[inline(always)]
     fn with_bits(self, x: __m512i) -> __m512 {
         value!(_mm512_castsi512_ps(x))
+    }
+
+    /// Exchanges blocks of one, two, four and eight lanes in turn.
+    #[inline(always)]
+    fn transpose(self, rows: [__m512; LANES]) -> [__m512; LANES] {
+        let mut ones = rows;
+        for i in 0..8 {
+            let (a, b) = (rows[2 * i], rows[2 * i + 1]);
+            ones[2 * i] = value!(_mm512_unpacklo_ps(a, b));
+            ones[2 * i + 1] = value!(_mm512_unpackhi_ps(a, b));
+        }
+        let mut twos = rows;
+        for i in 0..4 {
+            for j in 0..2 {
+                let (a, b) = (ones[4 * i + j], ones[4 * i + 2 + j]);
+                let (a, b) = value!((_mm512_castps_pd(a), _mm512_castps_pd(b)));
+                twos[4 * i + 2 * j] = value!(_mm512_castpd_ps(_mm512_unpacklo_pd(a, b)));
+                twos[4 * i + 2 * j + 1] = value!(_mm512_castpd_ps(_mm512_unpackhi_pd(a, b)));
+            }
+        }
+        let mut fours = rows;
+        for i in 0..2 {
+            for j in 0..4 {
+                let (a, b) = (twos[8 * i + j], twos[8 * i + 4 + j]);
+                fours[8 * i + j] = value!(_mm512_shuffle_f32x4::<0x88>(a, b));
+                fours[8 * i + 4 + j] = value!(_mm512_shuffle_f32x4::<0xdd>(a, b));
+            }
+        }
+        let mut columns = rows;
+        for j in 0..8 {
+            let (a, b) = (fours[j], fours[8 + j]);
+            columns[j] = value!(_mm512_shuffle_f32x4::<0x88>(a, b));
+            columns[8 + j] = value!(_mm512_shuffle_f32x4::<0xdd>(a, b));
+        }
+        columns
     }
 
     #[inline(always)]

@@ -85,6 +85,11 @@ impl<P: Rounding> Simd for Scalar<P> {
     }
 
     #[inline(always)]
+    fn sqrt(self, x: Self::F32) -> Self::F32 {
+        map(x, f32::sqrt)
+    }
+
+    #[inline(always)]
     fn mul_add(self, a: Self::F32, b: Self::F32, c: Self::F32) -> Self::F32 {
         if P::FUSED {
             std::array::from_fn(|i| a[i].mul_add(b[i], c[i]))

@@ -33,11 +33,16 @@ impl Everything {
         let half: &[u8; 32] = half.first_chunk().expect("32 of 64 bytes");
         let sum = simd.splat(simd.sum(c));
         let largest = simd.splat(simd.largest(simd.max(simd.splat(-1.0), a)));
-        vec![
+        let turned = simd.transpose(std::array::from_fn(|i| {
+            let shift = simd.splat(i as f32);
+            simd.add(if i % 2 == 0 { a } else { b }, shift)
+        }));
+        let mut all = vec![
             simd.add(a, b),
             simd.sub(a, b),
             simd.mul(a, b),
             simd.div(a, b),
+            simd.sqrt(a),
             simd.mul_add(a, b, c),
             simd.max(a, b),
             simd.min(a, b),
@@ -46,7 +51,9 @@ impl Everything {
             simd.load_f16(half),
             sum,
             largest,
-        ]
+        ];
+        all.extend(turned);
+        all
     }
 
     #[inline(always)]

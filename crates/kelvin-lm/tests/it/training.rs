@@ -1,0 +1,7 @@
+//! Training: its data, its tokenizer, and its numbers beside PyTorch's.
+
+mod characters;
+mod data;
+mod golden;
+mod pytorch;
+mod text_files;
