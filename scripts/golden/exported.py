@@ -68,7 +68,7 @@ def main(root):
     folders = sorted(path for path in pathlib.Path(root).iterdir() if path.is_dir())
     versions = {"torch": torch.__version__, "transformers": transformers.__version__, "safetensors": safetensors.__version__}
     golden = {"versions": versions, "models": {folder.name: entry(folder) for folder in folders}}
-    print(json.dumps(golden, indent=1))
+    print(json.dumps(golden))
 
 
 if __name__ == "__main__":

@@ -8,9 +8,8 @@ use kelvin_lm::format::Safetensors;
 use kelvin_lm::train::{Layout, Params, Size, export};
 use kelvin_lm::{Checkpoint, Config, EngineOptions, ErrorKind, Model};
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 
-use super::{Scene, bits, config, names, provenance, state, state_of};
+use super::{Scene, bits, config, names, provenance, sha256, state, state_of};
 use crate::folders::logits;
 
 #[test]
@@ -128,9 +127,7 @@ fn transformers_reads_an_export_and_gives_the_same_logits() {
         let golden = &golden["models"][name];
         for (file, expected) in golden["sha256"].as_object().expect("files") {
             let bytes = fs::read(dir.join(file)).expect("there");
-            let found: String =
-                Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-            assert_eq!(Some(&*found), expected.as_str(), "{name}/{file}");
+            assert_eq!(Some(&*sha256(&bytes)), expected.as_str(), "{name}/{file}");
         }
         assert_eq!(golden["python_writes_the_same_bytes"], true, "{name}");
 
