@@ -57,7 +57,9 @@ fn names(folder: &Path) -> Vec<String> {
 }
 
 fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    let bytes: Vec<String> =
+        Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    bytes.concat()
 }
 
 fn config() -> Config {
