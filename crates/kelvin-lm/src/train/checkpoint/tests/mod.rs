@@ -64,7 +64,7 @@ fn state(step: u32) -> State {
     };
     let offset = 1000.0 * step as f32;
     let [params, exp_avg, exp_avg_sq] = [0.1, 0.2, 0.3].map(|part| params(offset + part));
-    State { config, settings, step, params, exp_avg, exp_avg_sq, layout }
+    State { config, settings, layout, step, params, exp_avg, exp_avg_sq }
 }
 
 fn provenance() -> Provenance {
