@@ -14,7 +14,7 @@ use crate::kernel::gemm::{Columns, Gemm, Start, View};
 use crate::kernel::norm::LayerNorm;
 
 /// Numbers below which a second thread costs more than it saves; whole masks.
-pub(super) const PIECE: usize = 64 * RUN;
+pub(super) const PIECE: usize = 256 * RUN;
 
 /// Places of dropout in a layer, after that of the embedding.
 const PLACES: usize = 3;

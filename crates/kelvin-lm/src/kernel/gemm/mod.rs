@@ -70,13 +70,33 @@ impl Gemm<'_> {
             let right = n.min(left + columns);
             for from in (0..k).step_by(depth) {
                 let to = k.min(from + depth);
-                packed.pack_shared(engine, self.b.part(from..to, left..right));
+                let b = self.b.part(from..to, left..right);
+                if pieces == 1 {
+                    engine.dispatch(Pack { b, packed });
+                } else {
+                    packed.pack_shared(engine, b);
+                }
                 let a = self.a.part(0..m, from..to);
                 let start = if from == 0 { self.start } else { Start::Keep };
                 let block = Block { columns: packed, start, left, n, strip };
                 engine.each_piece(&block, a, out, pieces);
             }
         }
+    }
+}
+
+/// Packs a block of B on this thread.
+struct Pack<'a> {
+    b: View<'a>,
+    packed: &'a mut Columns,
+}
+
+impl Kernel for Pack<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        self.packed.pack(simd, self.b);
     }
 }
 
