@@ -70,16 +70,16 @@ impl Gemm<'_> {
             let right = n.min(left + columns);
             for from in (0..k).step_by(depth) {
                 let to = k.min(from + depth);
-                let b = self.b.part(from..to, left..right);
+                let from_b = self.b.part(from..to, left..right);
                 if pieces == 1 {
-                    engine.dispatch(Pack { b, packed });
+                    engine.dispatch(Pack { from: from_b, packed });
                 } else {
-                    packed.pack_shared(engine, b);
+                    packed.pack_shared(engine, from_b);
                 }
-                let a = self.a.part(0..m, from..to);
+                let from_a = self.a.part(0..m, from..to);
                 let start = if from == 0 { self.start } else { Start::Keep };
                 let block = Block { columns: packed, start, left, n, strip };
-                engine.each_piece(&block, a, out, pieces);
+                engine.each_piece(&block, from_a, out, pieces);
             }
         }
     }
@@ -87,7 +87,7 @@ impl Gemm<'_> {
 
 /// Packs a block of B on this thread.
 struct Pack<'a> {
-    b: View<'a>,
+    from: View<'a>,
     packed: &'a mut Columns,
 }
 
@@ -96,7 +96,7 @@ impl Kernel for Pack<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        self.packed.pack(simd, self.b);
+        self.packed.pack(simd, self.from);
     }
 }
 
