@@ -8,6 +8,9 @@ use super::data::Corpus;
 use super::trainer::{Report, Trainer};
 use crate::{Error, ErrorKind, Result};
 
+/// Products of a parameter and a token that are computed before anybody is told: some milliseconds.
+const WORK: usize = 50_000_000;
+
 /// What a run does, and when. A step here is counted from the beginning of training, not of the run:
 /// a run that goes on evaluates and saves where one that was never stopped does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +33,13 @@ impl Plan {
 
     fn saves_at(&self, step: u32) -> bool {
         step.is_multiple_of(self.save_every.max(1))
+    }
+
+    /// Steps until something is to be done after one.
+    fn until_pause(&self, step: u32) -> u32 {
+        let every = [self.eval_every, self.save_every].map(|every| every.max(1));
+        let next = every.map(|every| every - step % every);
+        next.into_iter().fold(self.steps.saturating_sub(step), u32::min)
     }
 }
 
@@ -113,14 +123,14 @@ impl Run<'_> {
     ) -> Outcome<Ended, E> {
         let mut last = None;
         while self.trainer.state().step < self.plan.steps {
-            let report = self.trainer.step(self.corpus)?;
-            let is_last = report.step >= self.plan.steps;
-            let mut stops = observe(self.trainer, Event::Step(report))? == Flow::Stop;
-            if is_last || self.plan.evaluates_at(report.step) {
+            let mut stops = self.advance(&mut observe)?;
+            let step = self.trainer.state().step;
+            let is_last = step >= self.plan.steps;
+            if is_last || self.plan.evaluates_at(step) {
                 let evaluation = self.evaluate()?;
                 stops |= observe(self.trainer, Event::Evaluated(evaluation))? == Flow::Stop;
             }
-            if is_last || stops || self.plan.saves_at(report.step) {
+            if is_last || stops || self.plan.saves_at(step) {
                 let (path, flow) = self.save(&mut observe)?;
                 if !is_last && (stops || flow == Flow::Stop) {
                     return Ok(Ended::Stopped(path));
@@ -129,6 +139,31 @@ impl Run<'_> {
             }
         }
         Ok(Ended::Done(last))
+    }
+
+    /// Takes a few steps; whether the run is to stop.
+    fn advance<E: From<Error>>(
+        &mut self,
+        observe: &mut impl FnMut(&Trainer, Event<'_>) -> Outcome<Flow, E>,
+    ) -> Outcome<bool, E> {
+        let n_steps = self.plan.until_pause(self.trainer.state().step).min(self.at_once());
+        let mut reports = Vec::new();
+        let taken =
+            self.trainer.steps(self.corpus, n_steps as usize, |report| reports.push(report));
+        let mut stops = false;
+        for report in reports {
+            stops |= observe(self.trainer, Event::Step(report))? == Flow::Stop;
+        }
+        taken?; // after those that were taken before it
+        Ok(stops)
+    }
+
+    /// Steps that are taken before anybody is told of them: of a small model several, which saves it the
+    /// way to its threads and back.
+    fn at_once(&self) -> u32 {
+        let state = self.trainer.state();
+        let work = state.layout.n_params().saturating_mul(state.settings.tokens_per_step());
+        u32::try_from(WORK / work.max(1)).unwrap_or(u32::MAX).max(1)
     }
 
     /// The loss on the validation part, or on as many of its windows as the plan says.
@@ -169,5 +204,17 @@ impl Run<'_> {
         let after = observe(self.trainer, Event::Saved { step, path: &path })?;
         let flow = if before == Flow::Stop { before } else { after };
         Ok((path, flow))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Plan;
+
+    #[test]
+    fn a_pause_comes_before_every_evaluation_checkpoint_and_end() {
+        let plan = Plan { steps: 30, eval_every: 10, eval_windows: None, save_every: 4 };
+        let pauses = [0, 3, 4, 9, 10, 28, 29, 30].map(|step| plan.until_pause(step));
+        assert_eq!(pauses, [4, 1, 4, 1, 2, 2, 1, 0]);
     }
 }

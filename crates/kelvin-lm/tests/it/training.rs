@@ -6,3 +6,4 @@ mod golden;
 mod pytorch;
 mod steps;
 mod text_files;
+mod verse;

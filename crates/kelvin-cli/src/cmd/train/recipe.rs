@@ -178,19 +178,22 @@ fn steps(
     Err(Failure::typed(what).hint(hint).into())
 }
 
+/// The settings that stand where nobody says otherwise, and what they are of.
+fn base(size: &Size, beginning: Beginning<'_>) -> (Settings, Origin) {
+    if let Beginning::Run(name, state) = beginning {
+        return (state.settings.clone(), Origin::Model(name.to_owned()));
+    }
+    let block_size = size.settings.block_size.min(size.max_seq);
+    (Settings { block_size, ..size.settings.clone() }, Origin::Size(size.name))
+}
+
 fn settings(
     ledger: &mut Ledger<'_>,
     size: &Size,
     steps: u32,
     beginning: Beginning<'_>,
 ) -> Result<Settings, Failure> {
-    let (base, origin) = match beginning {
-        Beginning::Run(name, state) => (state.settings.clone(), Origin::Model(name.to_owned())),
-        _ => {
-            let fitting = size.settings.block_size.min(size.max_seq);
-            (Settings { block_size: fitting, ..size.settings.clone() }, Origin::Size(size.name))
-        }
-    };
+    let (base, origin) = base(size, beginning);
     let is_new = !matches!(beginning, Beginning::Run(..));
     let from = || origin.clone();
     let learning_rate = ledger.decide("learning-rate", (base.learning_rate, from()))?;

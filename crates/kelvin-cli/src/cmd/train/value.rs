@@ -30,9 +30,8 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Flag => f.write_str("flag"),
-            Self::File(name) => f.write_str(name),
+            Self::File(name) | Self::Model(name) => f.write_str(name),
             Self::Size(name) => write!(f, "size {name}"),
-            Self::Model(name) => f.write_str(name),
             Self::Default("") => f.write_str("default"),
             Self::Default(rule) => write!(f, "default: {rule}"),
         }
@@ -309,12 +308,10 @@ impl<'a> Ledger<'a> {
     /// run.
     pub(super) fn to_toml(&self, data: &[String], leave_out: &[&str]) -> String {
         let data: Vec<toml::Value> = data.iter().map(|path| path.clone().into()).collect();
-        let mut text = format!("data = {}\n", toml::Value::Array(data));
-        for Row { name, value, .. } in self.in_order().filter(|row| !leave_out.contains(&row.name))
-        {
-            text += &format!("{} = {value}\n", name.replace('-', "_"));
-        }
-        text
+        let mut lines = vec![format!("data = {}\n", toml::Value::Array(data))];
+        let rows = self.in_order().filter(|row| !leave_out.contains(&row.name));
+        lines.extend(rows.map(|row| format!("{} = {}\n", row.name.replace('-', "_"), row.value)));
+        lines.concat()
     }
 }
 
@@ -363,7 +360,9 @@ mod tests {
         holds(Windows(None));
         holds(Windows(Some(3)));
         holds("a \"b\"\n".to_owned());
-        Exported::NAMES.into_iter().for_each(|(_, dtype)| holds(Exported(dtype)));
+        holds(Exported(Dtype::F32));
+        holds(Exported(Dtype::F16));
+        holds(Exported(Dtype::BF16));
     }
 
     #[test]

@@ -20,7 +20,7 @@ use crate::train::{Layout, Params, Settings, State};
 use crate::{Config, Error, ErrorKind, Result};
 
 /// Bytes of numbers that are read at a time.
-const PIECE: usize = 1 << 20;
+const PIECE: usize = 1 << 18;
 
 /// A checkpoint, read.
 #[derive(Debug)]

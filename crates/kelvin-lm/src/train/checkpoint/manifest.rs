@@ -17,7 +17,7 @@ use crate::{Error, ErrorKind, Result};
 pub(super) const MANIFEST: &str = "manifest.json";
 
 /// Bytes that are hashed at a time.
-const PIECE: usize = 1 << 20;
+const PIECE: usize = 1 << 18;
 
 /// One file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

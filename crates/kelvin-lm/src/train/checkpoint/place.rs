@@ -95,7 +95,8 @@ pub(super) fn make<S: Storage>(disk: &S, path: &Path) -> Result<()> {
     }
     let made = disk.create_folder(path).and_then(|()| disk.sync_folder(parent));
     made.map_err(|cause| {
-        Error::new(ErrorKind::Write, "the folder cannot be made").in_file(path).caused_by(cause)
+        let error = Error::new(ErrorKind::Write, "the folder cannot be made").in_file(path);
+        error.hint("name a folder that you may write to").caused_by(cause)
     })
 }
 

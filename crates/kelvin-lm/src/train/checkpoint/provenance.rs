@@ -1,6 +1,7 @@
 //! What a run was made of, besides its settings: data, tokenizer, arithmetic.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -10,7 +11,7 @@ use crate::tokenizer::Tokenizer;
 use crate::{Result, TokenId};
 
 /// What the bits of a run depend on, besides blueprint and settings.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Provenance {
     /// The SHA-256 of the tokens that are trained on, in hex digits.
     pub data: String,
@@ -25,25 +26,20 @@ pub struct Provenance {
 /// A tokenizer, with the two files that a folder holds of it.
 ///
 /// ```
+/// use kelvin_lm::tokenizer::Characters;
 /// use kelvin_lm::train::TokenizerFiles;
 ///
-/// let json = br#"{
-///     "version": "1.0",
-///     "pre_tokenizer": {
-///         "type": "Split", "pattern": {"String": ""}, "behavior": "Isolated", "invert": false
-///     },
-///     "decoder": {"type": "Fuse"},
-///     "model": {"type": "WordLevel", "vocab": {"a": 0, "e": 1, "t": 2}, "unk_token": "?"}
-/// }"#;
-/// let files = TokenizerFiles::new(json.to_vec(), None)?;
-/// assert_eq!(files.tokenizer().vocab_size(), 3);
+/// let json = Characters::of("to be, or not to be")?.tokenizer_json();
+/// let files = TokenizerFiles::new(json.into_bytes(), None)?;
+/// assert_eq!(files.tokenizer().vocab_size(), 8);
 /// assert!(TokenizerFiles::new(b"{}".to_vec(), None).is_err());
 /// # Ok::<(), kelvin_lm::Error>(())
 /// ```
+#[derive(Clone)]
 pub struct TokenizerFiles {
     json: Vec<u8>,
     config: Vec<u8>,
-    tokenizer: Tokenizer,
+    tokenizer: Arc<Tokenizer>,
 }
 
 /// As much of a `tokenizer_config.json` as transformers needs to open a `tokenizer.json` as it is.
@@ -69,7 +65,7 @@ impl TokenizerFiles {
             Some(config) => config,
             None => minimal(&Tokenizer::from_json(&json, None)?),
         };
-        let tokenizer = Tokenizer::from_json(&json, Some(&config))?;
+        let tokenizer = Arc::new(Tokenizer::from_json(&json, Some(&config))?);
         Ok(Self { json, config, tokenizer })
     }
 

@@ -17,33 +17,24 @@ use crate::{Error, ErrorKind, Result};
 ///
 /// ```
 /// use kelvin_lm::kernel::Profile;
-/// use kelvin_lm::train::{Checkpoints, Layout, Params, Provenance, Size, State, TokenizerFiles};
+/// use kelvin_lm::tokenizer::Characters;
+/// use kelvin_lm::train::{Checkpoints, Corpus, Provenance, Size, State, TokenizerFiles};
 ///
-/// let size = Size { n_layers: 1, n_heads: 2, d_model: 8, ..Size::from_name("char-tiny")? };
-/// let (config, settings) = (size.config(3)?, size.settings);
-/// let layout = Layout::new(&config)?;
-/// let [params, exp_avg, exp_avg_sq] = [(); 3].map(|()| Params::zeros(&layout));
-/// let mut state = State { config, settings, layout, step: 0, params, exp_avg, exp_avg_sq };
-///
-/// let json = br#"{
-///     "version": "1.0",
-///     "pre_tokenizer": {
-///         "type": "Split", "pattern": {"String": ""}, "behavior": "Isolated", "invert": false
-///     },
-///     "decoder": {"type": "Fuse"},
-///     "model": {"type": "WordLevel", "vocab": {"a": 0, "e": 1, "t": 2}, "unk_token": "?"}
-/// }"#;
+/// let size = Size { n_layers: 1, d_model: 8, ..Size::from_name("char-tiny")? };
+/// let corpus = Corpus::new([0, 1, 2, 1].repeat(50), 160)?;
+/// let json = Characters::of("tea")?.tokenizer_json();
+/// let mut state = State::new(size.config(3)?, size.settings)?;
 /// let provenance = Provenance {
-///     data: "0".repeat(64), // in earnest, the hash of a corpus
+///     data: corpus.hash().to_owned(),
 ///     data_files: vec!["tea.txt".to_owned()],
-///     tokenizer: TokenizerFiles::new(json.to_vec(), None)?,
+///     tokenizer: TokenizerFiles::new(json.into_bytes(), None)?,
 ///     profile: Profile::detect(),
 /// };
 ///
 /// let dir = std::env::temp_dir().join(format!("kelvin-doc-checkpoints-{}", std::process::id()));
 /// let checkpoints = Checkpoints::new(&dir, 2)?;
 /// for step in [100, 200, 300] {
-///     state.step = step;
+///     state.step = step; // in earnest, Trainer::step takes them
 ///     checkpoints.save(&state, &provenance)?;
 /// }
 /// assert!(!dir.join("step-100").exists()); // two are kept

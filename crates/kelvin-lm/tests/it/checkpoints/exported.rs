@@ -1,13 +1,16 @@
 //! A model alone, as others read it.
 
 use std::fs;
+use std::path::Path;
 
 use kelvin_lm::dtype::Dtype;
 use kelvin_lm::format::Safetensors;
-use kelvin_lm::train::export;
-use kelvin_lm::{Checkpoint, Config, ErrorKind};
+use kelvin_lm::train::{Layout, Params, Size, export};
+use kelvin_lm::{Checkpoint, Config, EngineOptions, ErrorKind, Model};
+use serde_json::Value;
 
-use super::{Scene, bits, config, names, provenance, state, state_of};
+use super::{Scene, bits, config, names, provenance, sha256, state, state_of};
+use crate::folders::logits;
 
 #[test]
 fn a_model_alone_has_its_five_files() {
@@ -88,4 +91,54 @@ fn what_is_there_is_never_written_over() {
     // an empty folder takes a model
     export(&dir, &state.config, &state.params, &tokenizer, Dtype::F32).expect("it is written");
     assert_eq!(names(&dir).len(), 5);
+}
+
+/// Writes the models that `scripts/golden/exported.py` has read: `target/tmp/exported/NAME`.
+fn export_golden(name: &str, dtype: Dtype, tied_head: bool) -> std::path::PathBuf {
+    let size = Size { n_layers: 2, n_heads: 3, d_model: 24, max_seq: 16, ..Size::all()[0].clone() };
+    let config = Config { tied_head, ..size.config(5).expect("sound") };
+    let layout = Layout::new(&config).expect("sound");
+    let mut params = Params::zeros(&layout);
+    for (x, index) in params.as_mut_slice().iter_mut().zip(1_u32..) {
+        let bits = index.wrapping_mul(0x9E37_79B9);
+        let bits = (bits ^ bits >> 15).wrapping_mul(0x85EB_CA6B);
+        *x = ((bits >> 8) as f32 / 16_777_216.0 - 0.5) * 1.2;
+    }
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("exported").join(name);
+    fs::remove_dir_all(&dir).ok();
+    export(&dir, &config, &params, &provenance().tokenizer, dtype).expect("it is written");
+    dir
+}
+
+/// `golden/exported.json`, by `scripts/golden/exported.py`: what transformers computes with these very
+/// files, and what the safetensors package of Python writes of their tensors.
+#[test]
+fn transformers_reads_an_export_and_gives_the_same_logits() {
+    let text = include_str!("../../golden/exported.json");
+    let golden: Value = serde_json::from_str(text).expect("JSON");
+    let exported = [
+        ("tied-f32", Dtype::F32, true),
+        ("untied-f32", Dtype::F32, false),
+        ("tied-f16", Dtype::F16, true),
+        ("tied-bf16", Dtype::BF16, true),
+    ]
+    .map(|(name, dtype, tied_head)| (name, export_golden(name, dtype, tied_head)));
+    for (name, dir) in exported {
+        let golden = &golden["models"][name];
+        for (file, expected) in golden["sha256"].as_object().expect("files") {
+            let bytes = fs::read(dir.join(file)).expect("there");
+            assert_eq!(Some(&*sha256(&bytes)), expected.as_str(), "{name}/{file}");
+        }
+        assert_eq!(golden["python_writes_the_same_bytes"], true, "{name}");
+
+        let ids: Vec<u32> = serde_json::from_value(golden["ids"].clone()).expect("ids");
+        let rows: Vec<Vec<f32>> = serde_json::from_value(golden["logits"].clone()).expect("rows");
+        let checkpoint = Checkpoint::open(&dir).expect("a folder");
+        let model = Model::open(&checkpoint, EngineOptions::default()).expect("a model");
+        let found = logits(&model, &ids);
+        assert_eq!((found.len(), found[0].len()), (rows.len(), rows[0].len()));
+        let pairs = found.iter().flatten().zip(rows.iter().flatten());
+        let largest = pairs.map(|(a, b)| (a - b).abs()).fold(0.0_f32, f32::max);
+        assert!(largest < 1e-4, "{name}: {largest}");
+    }
 }

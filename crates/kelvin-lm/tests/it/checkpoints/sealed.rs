@@ -6,9 +6,8 @@ use std::path::Path;
 use kelvin_lm::ErrorKind;
 use kelvin_lm::train::Saved;
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 
-use super::{Scene, reason};
+use super::{Scene, reason, sha256};
 use crate::counting;
 
 /// Every file of a checkpoint, in the order of the manifest.
@@ -21,10 +20,6 @@ const FILES: [&str; 7] = [
     "tokenizer.json",
     "tokenizer_config.json",
 ];
-
-fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
-}
 
 fn file(name: &str, bytes: &[u8]) -> String {
     let (n, hash) = (bytes.len(), sha256(bytes));

@@ -332,6 +332,34 @@ fn a_power_cut_leaves_a_checkpoint() {
     }
 }
 
+/// The model has teeth: without any one kind of sync, a save that has returned could be lost.
+#[test]
+fn each_kind_of_sync_is_needed() {
+    let scene = Scene::new("syncs");
+    let run = Path::new("run");
+    let of_file = |op: &Op| matches!(op, Op::Sync(_));
+    let of_folder = |op: &Op| matches!(op, Op::SyncFolder(path) if path != run);
+    let of_parent = |op: &Op| matches!(op, Op::SyncFolder(path) if path == run);
+    let lost = |is_left_out: &dyn Fn(&Op) -> bool| {
+        empty(&scene.0);
+        let save = |disk: &WatchedDisk, step| {
+            scene.checkpoints().save_on(disk, &state(step), &provenance()).expect("it saves");
+        };
+        save(&WatchedDisk::new(&scene.0), 1);
+        let (start, disk) = (Tree::read(&scene.0), WatchedDisk::new(&scene.0));
+        save(&disk, 2);
+        let log: Vec<Op> = disk.log().into_iter().filter(|op| !is_left_out(op)).collect();
+        let recording = Recording::new(start, &log);
+        recording.states(log.len(), 64).any(|tree| {
+            empty(&scene.0);
+            tree.write(0, &scene.0);
+            scene.checkpoints().latest().expect("one is whole").saved.state.step != 2
+        })
+    };
+    assert!(!lost(&|_| false));
+    assert_eq!([lost(&of_file), lost(&of_folder), lost(&of_parent)], [true; 3]);
+}
+
 #[test]
 #[ignore = "builds six thousand folders and saves into each"]
 #[expect(clippy::print_stderr, reason = "a test's figures are read by people")]

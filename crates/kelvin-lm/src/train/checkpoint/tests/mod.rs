@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Checkpoints, Provenance, TokenizerFiles};
 use crate::kernel::Profile;
+use crate::tokenizer::Characters;
 use crate::train::{Layout, Params, Size, State};
 
 /// A folder of its own for one test, removed at the end.
@@ -63,18 +64,11 @@ fn state(step: u32) -> State {
     };
     let offset = 1000.0 * step as f32;
     let [params, exp_avg, exp_avg_sq] = [0.1, 0.2, 0.3].map(|part| params(offset + part));
-    State { config, settings, step, params, exp_avg, exp_avg_sq, layout }
+    State { config, settings, layout, step, params, exp_avg, exp_avg_sq }
 }
 
 fn provenance() -> Provenance {
-    let json = r#"{
-        "version": "1.0",
-        "pre_tokenizer": {
-            "type": "Split", "pattern": {"String": ""}, "behavior": "Isolated", "invert": false
-        },
-        "decoder": {"type": "Fuse"},
-        "model": {"type": "WordLevel", "vocab": {"a": 0, "e": 1, "t": 2}, "unk_token": "?"}
-    }"#;
+    let json = Characters::of("tea").expect("three").tokenizer_json();
     Provenance {
         data: super::digest::of(b"tea eat ate"),
         data_files: vec!["tea.txt".to_owned()],
