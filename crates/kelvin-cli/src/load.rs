@@ -66,10 +66,7 @@ pub(crate) fn open(matches: &ArgMatches, console: &mut Console<'_>) -> Result<(C
 /// # Errors
 ///
 /// Something read: nothing of that name, or not a model.
-pub(crate) fn open_named(
-    name: Option<&str>,
-    console: &Console<'_>,
-) -> Result<(Checkpoint, Card)> {
+pub(crate) fn open_named(name: Option<&str>, console: &Console<'_>) -> Result<(Checkpoint, Card)> {
     let location = models::locate(name, console.places())?;
     memory::check_file(&location)?;
     let checkpoint = location.checkpoint()?;

@@ -89,7 +89,7 @@ impl Places<'_> {
         let own = own.map(|entry| entry.name);
         let cached = cached::list(&self.cache()).into_iter().filter(|entry| entry.is_model);
         let embedded = [embedded::NAME.to_owned()];
-        embedded.into_iter().chain(own).chain(cached.map(|entry| entry.name)).collect()
+        own.chain(cached.map(|entry| entry.name)).chain(embedded).collect()
     }
 }
 

@@ -203,13 +203,10 @@ fn max_ppl() -> Arg {
 fn tour() -> Command {
     Command::new("tour")
         .about("Run six classic experiments on one prompt, from greedy to nucleus sampling")
-        .arg(
-            Arg::new("prompt")
-                .help(
-                    "Text to continue [default: Racconta una breve storia su un gatto magico.; for the \
+        .arg(Arg::new("prompt").help(
+            "Text to continue [default: Racconta una breve storia su un gatto magico.; for the \
                      embedded model ROMEO:]",
-                ),
-        )
+        ))
         .args(engine::args())
         .args(randomness::args())
         .args([

@@ -87,7 +87,7 @@ impl Files {
             Self::Disk(path) => Source::open(&path.join(name), expected),
             Self::Memory(_, files) => match files.iter().find(|(file, _)| *file == name) {
                 Some((_, bytes)) => Ok(Source::memory(*bytes)),
-                None => Err(Error::new(ErrorKind::Io, "no such file")),
+                None => Err(Error::new(ErrorKind::Io, "no such file")), // an index names it
             },
         }
     }

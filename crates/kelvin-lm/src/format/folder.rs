@@ -66,10 +66,7 @@ impl Folder {
     /// # Errors
     ///
     /// Those of [`Folder::open`].
-    pub fn in_memory(
-        name: &str,
-        files: &'static [(&'static str, &'static [u8])],
-    ) -> Result<Self> {
+    pub fn in_memory(name: &str, files: &'static [(&'static str, &'static [u8])]) -> Result<Self> {
         Self::of(Files::Memory(name.into(), files))
     }
 
@@ -161,8 +158,11 @@ impl Folder {
 }
 
 fn missing(files: &Files, file: &str) -> Error {
-    let what =
-        if files.is_folder() { format!("the folder has no {file}") } else { "no such folder".into() };
+    let what = if files.is_folder() {
+        format!("the folder has no {file}")
+    } else {
+        "no such folder".into()
+    };
     let hint = "name a .gguf file, or a folder with config.json and model.safetensors";
     Error::new(ErrorKind::Io, what).in_file(files.folder()).hint(hint)
 }

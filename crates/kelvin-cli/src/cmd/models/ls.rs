@@ -18,8 +18,7 @@ pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<()>
     let embedded = load::open_named(None, console)?;
     if matches.get_flag("json") {
         let others = own.iter().map(own_json).chain(cached.iter().map(cached_json));
-        let all = [embedded_json(&embedded)].into_iter().chain(others);
-        return Ok(console.json(&all.collect())?);
+        return Ok(console.json(&others.chain([embedded_json(&embedded)]).collect())?);
     }
     let is_alone = own.is_empty() && cached.is_empty();
     table(&embedded, own, cached).write(console.out)?;
@@ -45,9 +44,6 @@ fn table(
         ("type", Align::Left),
         ("from", Align::Left),
     ]);
-    let (size, format) = (bytes(checkpoint.n_bytes()), checkpoint.layout());
-    let Card { name, dtype, location, .. } = card;
-    table.row([name.clone(), size, format, dtype.clone(), location.to_string()]);
     for folder::Entry { name, n_bytes, format, dtype, .. } in own {
         let format = format.unwrap_or_else(|| "not a model".to_owned());
         table.row([name, bytes(n_bytes), format, dtype.unwrap_or_default(), "folder".to_owned()]);
@@ -55,6 +51,9 @@ fn table(
     for cached::Entry { name, n_bytes, format, dtype, .. } in cached {
         table.row([name, bytes(n_bytes), format, dtype.unwrap_or_default(), "hub".to_owned()]);
     }
+    let (size, format) = (bytes(checkpoint.n_bytes()), checkpoint.layout());
+    let Card { name, dtype, location, .. } = card;
+    table.row([name.clone(), size, format, dtype.clone(), location.to_string()]);
     table
 }
 
