@@ -169,5 +169,7 @@ fn without_template(name: &str, template: Option<&str>) -> Failure {
     let what =
         format!("{name} has no chat template: it was made to continue text, not to converse");
     Failure::typed(what)
-        .hint("kelvin generate continues text; --chat-template FILE gives a template")
+        .hint(
+        "kelvin generate continues text; -m takes a model made for chat; --chat-template FILE gives a template",
+    )
 }

@@ -1,7 +1,7 @@
 //! From the flags to a model that is ready to run.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Result;
 use clap::ArgMatches;
@@ -9,14 +9,14 @@ use kelvin_lm::chat::ChatTemplate;
 use kelvin_lm::defaults::GenerationDefaults;
 use kelvin_lm::kernel::{Activations, EngineOptions, Level};
 use kelvin_lm::tokenizer::{SpecialTokens, Tokenizer};
-use kelvin_lm::{Checkpoint, Model, ModelOptions, Stored, TokenId, WeightDtype};
+use kelvin_lm::{Checkpoint, Model, ModelOptions, Stored, TokenId, WeightDtype, embedded};
 use serde_json::{Value, json};
 
 use crate::args::policy::text;
 use crate::console::Console;
 use crate::exit::Failure;
 use crate::memory;
-use crate::models;
+use crate::models::{self, Location};
 use crate::settings::Policy;
 use crate::term::number::parameters;
 
@@ -40,35 +40,42 @@ pub(crate) struct Loaded {
 pub(crate) struct Card {
     /// What the user called it.
     pub(crate) name: String,
-    /// Its file.
-    pub(crate) path: PathBuf,
+    /// Its file or folder.
+    pub(crate) location: Location,
     /// The mix of types that the file says it is (`Q4_K_M`), or the type of most of its weights.
     pub(crate) dtype: String,
     /// How many weights it has.
     pub(crate) n_params: u64,
 }
 
-/// The model that `-m` names, checked, its weights unread.
-///
-/// # Errors
-///
-/// Something read: no `-m`, nothing of that name, or not a model.
-pub(crate) fn open(matches: &ArgMatches, console: &Console<'_>) -> Result<(Checkpoint, Card)> {
-    open_named(text(matches, "model").ok_or_else(models::unnamed)?, console)
-}
-
-/// The model of this name, checked, its weights unread.
+/// The model that `-m` names, checked, its weights unread; the embedded one where nothing is named.
 ///
 /// # Errors
 ///
 /// Something read: nothing of that name, or not a model.
-pub(crate) fn open_named(name: &str, console: &Console<'_>) -> Result<(Checkpoint, Card)> {
-    let path = models::locate(name, console.places())?;
-    memory::check_file(&path)?;
-    let checkpoint = Checkpoint::open(&path)?;
+pub(crate) fn open(matches: &ArgMatches, console: &mut Console<'_>) -> Result<(Checkpoint, Card)> {
+    let name = text(matches, "model");
+    if name.is_none() {
+        console.hint(models::UNNAMED)?;
+    }
+    open_named(name, console)
+}
+
+/// The model of this name, checked, its weights unread; the embedded one without a name.
+///
+/// # Errors
+///
+/// Something read: nothing of that name, or not a model.
+pub(crate) fn open_named(name: Option<&str>, console: &Console<'_>) -> Result<(Checkpoint, Card)> {
+    let location = models::locate(name, console.places())?;
+    memory::check_file(&location)?;
+    let checkpoint = location.checkpoint()?;
+    let name = match (name, &location) {
+        (Some(name), Location::Path(path)) => called(name, path),
+        _ => embedded::NAME.to_owned(),
+    };
     let (dtype, n_params) = (mix(&checkpoint), n_params(&checkpoint));
-    let card = Card { name: called(name, &path), path, dtype, n_params };
-    Ok((checkpoint, card))
+    Ok((checkpoint, Card { name, location, dtype, n_params }))
 }
 
 /// What a model is called: the last part of a path, or the name as it was given.
@@ -128,10 +135,7 @@ pub(crate) fn assemble(
     card: Card,
     options: ModelOptions,
 ) -> Result<Loaded> {
-    let in_file = |error: kelvin_lm::Error| match error.path() {
-        Some(_) => error,
-        None => error.in_file(&card.path),
-    };
+    let in_file = |error| card.location.blame(error);
     // side by side: the one packs weights, the other builds tables
     let (model, tokenizer) = std::thread::scope(|scope| {
         let tokenizer = scope.spawn(|| Tokenizer::open(checkpoint));
@@ -231,18 +235,22 @@ impl Loaded {
 
     /// The model's facts for a header: `gemma3-270m · Q4_K · 268M · fast`.
     pub(crate) fn facts(&self) -> Vec<String> {
-        let Card { name, dtype, n_params, .. } = &self.card;
+        let Card { name, location, dtype, n_params } = &self.card;
+        let name = match location {
+            Location::Path(_) => name.clone(),
+            Location::Embedded => format!("{name} ({location})"),
+        };
         let profile = self.model.engine().profile();
-        vec![name.clone(), dtype.clone(), parameters(*n_params), profile.to_string()]
+        vec![name, dtype.clone(), parameters(*n_params), profile.to_string()]
     }
 
     /// The model's facts for JSON.
     pub(crate) fn json(&self) -> Value {
-        let Card { name, path, dtype, n_params } = &self.card;
+        let Card { name, location, dtype, n_params } = &self.card;
         let engine = self.model.engine();
         json!({
             "name": name,
-            "path": path.to_string_lossy(),
+            "path": location.json(),
             "architecture": self.model.config().architecture.name(),
             "dtype": dtype,
             "n_params": n_params,

@@ -11,6 +11,7 @@ use kelvin_lm::{Checkpoint, Config, Model, WeightDtype};
 use crate::console::Console;
 use crate::exit::Failure;
 use crate::load::Card;
+use crate::models::Location;
 use crate::term::number::bytes;
 
 /// Positions that a run is taken to reach, where the context is longer.
@@ -50,10 +51,11 @@ pub(crate) fn need(
 /// # Errors
 ///
 /// Something read (exit 3), with both sizes.
-pub(crate) fn check_file(path: &Path) -> Result<(), Failure> {
+pub(crate) fn check_file(location: &Location) -> Result<(), Failure> {
+    let Location::Path(path) = location else { return Ok(()) }; // it is in memory
     let n_bytes = path.metadata().ok().filter(fs::Metadata::is_file).map_or(0, |file| file.len());
     match room() {
-        Some(room) if room.fit(n_bytes, 0) == Fit::Never => Err(never(path, n_bytes, room)),
+        Some(room) if room.fit(n_bytes, 0) == Fit::Never => Err(never(location, n_bytes, room)),
         _ => Ok(()),
     }
 }
@@ -77,7 +79,7 @@ pub(crate) fn check(
     match verdict(room, need.weights, running) {
         Verdict::Fine => Ok(()),
         Verdict::Warn(warning) => Ok(console.warn_all(&[format!("{}: {warning}", card.name)])?),
-        Verdict::Refuse => Err(never(&card.path, need.weights, room).into()),
+        Verdict::Refuse => Err(never(&card.location, need.weights, room).into()),
     }
 }
 
@@ -101,11 +103,10 @@ fn verdict(room: Room, weights: u64, running: u64) -> Verdict {
     }
 }
 
-fn never(path: &Path, weights: u64, room: Room) -> Failure {
+fn never(location: &Location, weights: u64, room: Room) -> Failure {
     let (weights, total) = (bytes(weights), bytes(room.total));
     Failure::read(format!(
-        "{}: {weights} of weights, and this machine has {total} of memory",
-        path.display()
+        "{location}: {weights} of weights, and this machine has {total} of memory"
     ))
     .hint(SMALLER)
 }
@@ -138,7 +139,7 @@ mod tests {
             "about 4.0 GiB of memory are needed and 3.0 GiB are free: it may be slow, or end";
         assert_eq!(verdict(room, 2 << 30, 4 << 30), Verdict::Warn(tight.to_owned()));
         assert_eq!(verdict(room, 9 << 30, 10 << 30), Verdict::Refuse);
-        let told = never(Path::new("x.gguf"), 9 << 30, room).to_string();
+        let told = never(&Location::Path("x.gguf".into()), 9 << 30, room).to_string();
         assert_eq!(told, "x.gguf: 9.0 GiB of weights, and this machine has 8.0 GiB of memory");
     }
 

@@ -3,12 +3,18 @@
 pub(crate) mod cached;
 pub(crate) mod folder;
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use kelvin_lm::hub::{ALIASES, Access, Cache, Environment, ModelName, alias};
+use kelvin_lm::{Checkpoint, embedded};
+use serde_json::Value;
 
 use crate::exit::Failure;
 
+/// What to know of a run that names no model.
+pub(crate) const UNNAMED: &str = "no -m: the embedded model answers, and Shakespeare is all it knows; \
+    kelvin models ls lists others, kelvin models pull gpt2 brings one";
 const BRING: &str = "kelvin models pull gpt2 brings a model, scripts/get-models two small ones";
 /// Models named in an error.
 const SHOWN: usize = 8;
@@ -22,6 +28,55 @@ pub(crate) struct Places<'a> {
     pub(crate) hub: &'a Environment,
 }
 
+/// What a model is read from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Location {
+    /// A file or a folder.
+    Path(PathBuf),
+    /// The program itself.
+    Embedded,
+}
+
+impl Location {
+    /// The model, opened and checked.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Checkpoint::open`].
+    pub(crate) fn checkpoint(&self) -> kelvin_lm::Result<Checkpoint> {
+        match self {
+            Self::Path(path) => Checkpoint::open(path),
+            Self::Embedded => embedded::checkpoint(),
+        }
+    }
+
+    /// An error in the model, which says where it is.
+    pub(crate) fn blame(&self, error: kelvin_lm::Error) -> kelvin_lm::Error {
+        match self {
+            _ if error.path().is_some() => error,
+            Self::Path(path) => error.in_file(path),
+            Self::Embedded => error.in_file(embedded::NAME),
+        }
+    }
+
+    /// The path for JSON: null where there is none.
+    pub(crate) fn json(&self) -> Value {
+        match self {
+            Self::Path(path) => path.to_string_lossy().into(),
+            Self::Embedded => Value::Null,
+        }
+    }
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Path(path) => path.display().fmt(f),
+            Self::Embedded => f.write_str("embedded"),
+        }
+    }
+}
+
 impl Places<'_> {
     /// The hub's cache.
     pub(crate) fn cache(&self) -> Cache {
@@ -33,35 +88,51 @@ impl Places<'_> {
         let own = folder::list(self.folder).into_iter().filter(|entry| entry.format.is_some());
         let own = own.map(|entry| entry.name);
         let cached = cached::list(&self.cache()).into_iter().filter(|entry| entry.is_model);
-        own.chain(cached.map(|entry| entry.name)).collect()
+        let embedded = [embedded::NAME.to_owned()];
+        own.chain(cached.map(|entry| entry.name)).chain(embedded).collect()
     }
 }
 
-/// What a model is read from, a file or a folder: a path, a name in Kelvin's folder, or a name in
-/// the hub's cache, in this order. Nothing is downloaded.
+/// What a model is read from: a path, a name in Kelvin's folder, the embedded model's name, or a name
+/// in the hub's cache, in this order; without a name, the embedded model. Nothing is downloaded.
 ///
 /// # Errors
 ///
 /// Something read (exit 3): where was looked, what is there, and how to get it. Something typed
-/// (exit 2) for no name at all.
-pub(crate) fn locate(model: &str, places: Places<'_>) -> Result<PathBuf, anyhow::Error> {
+/// (exit 2) for an empty name.
+pub(crate) fn locate(model: Option<&str>, places: Places<'_>) -> anyhow::Result<Location> {
+    match model {
+        None => Ok(Location::Embedded),
+        Some(model) => named(model, places),
+    }
+}
+
+fn named(model: &str, places: Places<'_>) -> anyhow::Result<Location> {
     if model.is_empty() {
         let failure = Failure::typed("the model's name is empty");
         return Err(failure.hint("kelvin models ls lists what -m can name").into());
     }
     let path = PathBuf::from(model);
     if is_model(&path) {
-        return Ok(path);
+        return Ok(Location::Path(path));
     }
     if let Some(found) = in_folder(model, places.folder) {
-        return Ok(found);
+        return Ok(Location::Path(found));
+    }
+    if model == embedded::NAME {
+        return Ok(Location::Embedded);
     }
     if looks_like_path(model) {
-        return Ok(path); // the reader says what is wrong
+        return Ok(Location::Path(path)); // the reader says what is wrong
     }
+    in_cache(model, path, places)
+}
+
+/// A name in the hub's cache, or else what is wrong with it as a path.
+fn in_cache(model: &str, path: PathBuf, places: Places<'_>) -> anyhow::Result<Location> {
     let candidates = match cached::candidates(model) {
         Ok(candidates) => candidates,
-        Err(_) if path.exists() => return Ok(path), // likewise
+        Err(_) if path.exists() => return Ok(Location::Path(path)), // likewise
         Err(error) => return Err(misnamed(model, &error).into()),
     };
     let cache = places.cache();
@@ -69,7 +140,7 @@ pub(crate) fn locate(model: &str, places: Places<'_>) -> Result<PathBuf, anyhow:
     for name in &candidates {
         let Some(snapshot) = cache.snapshot(name.repo(), name.revision()) else { continue };
         match snapshot.model(name.file()) {
-            Ok(path) => return Ok(path),
+            Ok(path) => return Ok(Location::Path(path)),
             Err(error) => broken = broken.or_else(|| Some(incomplete(error, name))),
         }
     }
@@ -119,9 +190,9 @@ fn incomplete(error: kelvin_lm::Error, name: &ModelName) -> Failure {
 fn not_found(model: &str, candidates: &[ModelName], places: Places<'_>) -> Failure {
     let offline = places.hub.offline.as_ref();
     let offline = offline.map_or_else(String::new, |set| format!(", and {set}"));
-    let looked = [format!("./{model} (nothing there)"), beside(places.folder, model)]
+    let looked = [format!("./{model} (nothing there)"), in_own(places.folder, model)]
         .into_iter()
-        .chain(candidates.iter().map(|name| in_cache(name, places)));
+        .chain(candidates.iter().map(|name| cached_as(name, places)));
     let rows = [
         ("looked in", looked.collect::<Vec<_>>().join("\n             ")),
         ("you have", there(places)),
@@ -136,13 +207,13 @@ fn not_found(model: &str, candidates: &[ModelName], places: Places<'_>) -> Failu
     }
 }
 
-fn beside(folder: &Path, model: &str) -> String {
+fn in_own(folder: &Path, model: &str) -> String {
     let why =
         if folder.is_dir() { format!("no {model}.gguf") } else { "no such folder".to_owned() };
     format!("{} ({why})", folder.display())
 }
 
-fn in_cache(name: &ModelName, places: Places<'_>) -> String {
+fn cached_as(name: &ModelName, places: Places<'_>) -> String {
     let cache = places.cache();
     let folder = cache.repo_folder(name.repo());
     let why = match cache.repo(name.repo()) {
@@ -160,9 +231,8 @@ fn in_cache(name: &ModelName, places: Places<'_>) -> String {
 fn there(places: Places<'_>) -> String {
     let names = places.names();
     let more = names.len().saturating_sub(SHOWN);
-    match (names.len(), more) {
-        (0, _) => "no model yet".to_owned(),
-        (_, 0) => names.join(", "),
+    match more {
+        0 => names.join(", "),
         _ => format!("{} and {more} more (kelvin models ls)", names[..SHOWN].join(", ")),
     }
 }
@@ -194,10 +264,4 @@ fn nearest(model: &str, places: Places<'_>) -> Option<String> {
     let known = names.iter().map(String::as_str).chain(aliases).filter(|known| *known != model);
     let is_exact = alias(model).is_some() || ALIASES.iter().any(|alias| alias.repo == model);
     kelvin::nearest(model, known).filter(|_| !is_exact).map(str::to_owned)
-}
-
-/// What to say where no model is named: none is built in yet.
-pub(crate) fn unnamed() -> Failure {
-    Failure::read("no model is named (-m), and none is built in yet")
-        .hint(format!("{BRING}; -m takes a path too; kelvin next --example paris needs no model"))
 }

@@ -8,6 +8,8 @@ mod checkpoint;
 mod config;
 pub mod defaults;
 pub mod dtype;
+#[cfg(feature = "embedded")]
+pub mod embedded;
 mod error;
 pub mod eval;
 pub mod format;

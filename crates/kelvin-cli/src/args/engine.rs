@@ -7,11 +7,17 @@ const MODEL: &str = "Model";
 /// What `-m` takes.
 pub(crate) const MODEL_HELP: &str =
     "A file or folder, org/name from the hub's cache, or a name of `kelvin models ls`";
+/// What it means to leave `-m` out.
+pub(crate) const MODEL_DEFAULT: &str = "[default: the embedded model]";
 
 /// Model, format of weights, threads, activations, instruction set.
 pub(crate) fn args() -> [Arg; 5] {
     [
-        Arg::new("model").short('m').long("model").value_name("MODEL").help(MODEL_HELP),
+        Arg::new("model")
+            .short('m')
+            .long("model")
+            .value_name("MODEL")
+            .help(format!("{MODEL_HELP} {MODEL_DEFAULT}")),
         Arg::new("dtype")
             .long("dtype")
             .value_name("TYPE")

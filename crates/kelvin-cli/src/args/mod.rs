@@ -22,7 +22,10 @@ pub(crate) fn command() -> Command {
         .about(
             "Decode language models: fast, the same to the last bit every time, and in full view",
         )
-        .after_help("Start here: kelvin next --example paris --temperature 0.7 --top-p 0.9")
+        .after_help(
+            "Start here: kelvin generate \"ROMEO:\"\n            kelvin next --example paris --temperature \
+             0.7 --top-p 0.9",
+        )
         .subcommand_required(true)
         .arg_required_else_help(true)
         .disable_help_subcommand(true)
@@ -152,7 +155,11 @@ fn score() -> Command {
         )
         .args(engine::args().map(|arg| match arg.get_id().as_str() {
             "model" => {
-                let help = format!("{}; repeat it to compare models", engine::MODEL_HELP);
+                let help = format!(
+                    "{}; repeat it to compare models {}",
+                    engine::MODEL_HELP,
+                    engine::MODEL_DEFAULT
+                );
                 arg.action(ArgAction::Append).help(help)
             }
             _ => arg,
@@ -196,11 +203,10 @@ fn max_ppl() -> Arg {
 fn tour() -> Command {
     Command::new("tour")
         .about("Run six classic experiments on one prompt, from greedy to nucleus sampling")
-        .arg(
-            Arg::new("prompt")
-                .help("Text to continue")
-                .default_value("Racconta una breve storia su un gatto magico."),
-        )
+        .arg(Arg::new("prompt").help(
+            "Text to continue [default: Racconta una breve storia su un gatto magico.; for the \
+                     embedded model ROMEO:]",
+        ))
         .args(engine::args())
         .args(randomness::args())
         .args([
@@ -217,7 +223,7 @@ fn models() -> Command {
         .arg_required_else_help(true)
         .subcommand(
             Command::new("ls")
-                .about("List the models in Kelvin's folder and in the hub's cache")
+                .about("List the embedded model, those in Kelvin's folder and in the hub's cache")
                 .arg(json()),
         )
         .subcommand(

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use clap::ArgMatches;
+use kelvin_lm::embedded;
 use kelvin_lm::hub::Cache;
 use kelvin_lm::hub::pull::Client;
 use kelvin_lm::kernel::{Engine, EngineOptions, Level, Profile};
@@ -9,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::console::Console;
 use crate::exit::Code;
-use crate::models::folder;
+use crate::models::{Location, folder};
 use crate::term::number::bytes;
 use crate::term::paragraph;
 
@@ -51,11 +52,10 @@ fn findings(console: &Console<'_>) -> Result<Vec<Finding>> {
     let levels: Vec<&str> = Level::available().map(Level::name).collect();
     let folder = console.models.display().to_string();
     let entries = folder::list(&console.models);
-    let found = entries.iter().map(|entry| format!("{} ({})", entry.name, bytes(entry.n_bytes)));
-    let found = match found.collect::<Vec<_>>().join(", ") {
-        none if none.is_empty() => "none; scripts/get-models brings two".to_owned(),
-        some => some,
-    };
+    let own = entries.iter().map(|entry| format!("{} ({})", entry.name, bytes(entry.n_bytes)));
+    let embedded = format!("{} ({})", embedded::NAME, Location::Embedded);
+    let found = [embedded].into_iter().chain(own).collect::<Vec<_>>().join(", ");
+    let more = if entries.is_empty() { "; scripts/get-models brings two more" } else { "" };
     let version = format!("kelvin {}", env!("CARGO_PKG_VERSION"));
     let target = format!("{} {}", std::env::consts::ARCH, std::env::consts::OS);
     let same = "the result is the same with any";
@@ -70,7 +70,7 @@ fn findings(console: &Console<'_>) -> Result<Vec<Finding>> {
         ),
         Finding::new("profile", profile, why),
         Finding::new("threads", engine.threads().to_string(), format!("one for each core; {same}")),
-        Finding::new("models", found, format!("in {folder}")),
+        Finding::new("models", format!("{found}{more}"), format!("in {folder}")),
         hub(console),
     ])
 }

@@ -44,7 +44,7 @@ fn inspect(matches: &ArgMatches, console: &mut Console<'_>) -> Result<()> {
     let width = console.width;
     let out = &mut *console.out;
     let name = theme::NAME;
-    writeln!(out, "{name}{}{name:#}  {}\n", card.name, card.path.display())?;
+    writeln!(out, "{name}{}{name:#}  {}\n", card.name, card.location)?;
     let mut table = Table::new(&[("", Align::Left), ("", Align::Left)]);
     let size = bytes(checkpoint.n_bytes());
     let format = format!("{}, {}, {size}", checkpoint.layout(), card.dtype);
@@ -214,7 +214,7 @@ fn object(checkpoint: &Checkpoint, card: &Card, config: Option<&Config>, types: 
     };
     json!({
         "name": card.name,
-        "path": card.path.to_string_lossy(),
+        "path": card.location.json(),
         "layout": checkpoint.layout(),
         "gguf_version": gguf_version,
         "bytes": checkpoint.n_bytes(),

@@ -14,11 +14,17 @@ use crate::console::Console;
 use crate::exit::Code;
 use crate::load::{self, Loaded};
 use crate::memory;
+use crate::models::Location;
 use crate::playback::{self, InOrder, JsonLines, Opening, View, Watched, play};
 use crate::term::number::counted;
 
 /// Tokens drawn for each experiment where nobody says how many.
 const MAX_NEW_TOKENS: usize = 300;
+
+/// What is continued where nobody says what.
+const PROMPT: &str = "Racconta una breve storia su un gatto magico.";
+/// The same for the embedded model, which knows no Italian.
+const EMBEDDED_PROMPT: &str = "ROMEO:";
 
 /// The experiments: what each shows, and its pipeline.
 const EXPERIMENTS: [(&str, &str); 6] = [
@@ -37,7 +43,11 @@ pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Cod
     memory::check(&checkpoint, &card, options.dtype, console)?;
     let loaded = load::assemble(&checkpoint, card, options)?;
     drop(checkpoint); // of a GGUF file, a copy of all weights
-    let prompt = text(matches, "prompt").expect("the prompt has a default");
+    let usual = match loaded.card.location {
+        Location::Path(_) => PROMPT,
+        Location::Embedded => EMBEDDED_PROMPT,
+    };
+    let prompt = text(matches, "prompt").unwrap_or(usual);
     let ids = loaded.encode(prompt, load::special_tokens(matches))?;
     let randomness = Randomness::from_matches(matches);
     let seed = randomness.for_prompt(&ids);

@@ -277,7 +277,8 @@ fn a_model_without_a_template_says_what_helps() {
     {
         let refused = run(&mut kelvin(&folder, &format!("{args} -q --greedy")), "ab");
         let expected = "error: tiny has no chat template: it was made to continue text, not to converse\n\n\
-                        hint: kelvin generate continues text; --chat-template FILE gives a template\n";
+                        hint: kelvin generate continues text; -m takes a model made for chat; \
+                        --chat-template FILE gives a template\n";
         assert_eq!((refused.code, refused.stderr.as_str()), (2, expected), "{args}");
     }
     fs::write(folder.join("own.jinja"), TEMPLATE).expect("writable");

@@ -394,7 +394,7 @@ fn what_is_no_model_is_said_in_one_line() {
         assert!(refused.stderr.contains(said), "{model}: {}", refused.stderr);
     }
     let unknown = kelvin(&folder, "next -m gpt2 abc").stderr;
-    assert!(unknown.contains("you have   half, tiny\n"), "{unknown}");
+    assert!(unknown.contains("you have   half, tiny, verse\n"), "{unknown}");
     assert!(unknown.contains("try        kelvin models pull gpt2\n"), "{unknown}");
 }
 
@@ -492,7 +492,8 @@ fn models_are_listed_and_looked_into() {
     let list = kelvin(&folder, "models ls");
     let expected = "model       size  format       type  from\n\
                     notes        4 B  not a model        folder\n\
-                    tiny   472.1 KiB  GGUF 3             folder\n";
+                    tiny   472.1 KiB  GGUF 3             folder\n\
+                    verse    3.5 MiB  safetensors  F16   embedded\n";
     assert_eq!(list.stdout, expected);
     let inside = kelvin(&folder, "models inspect tiny --json").json();
     assert_eq!((&inside["n_params"], &inside["config"]["n_layers"]), (&json!(118_848), &json!(2)));

@@ -140,14 +140,15 @@ fn both_places_are_listed() {
     let rows = "model                             size  format       type  from\n\
                 mine                         472.1 KiB  GGUF 3             folder\n\
                 openai-community/gpt2          2.0 KiB  safetensors  BF16  hub\n\
-                org/tiny-GGUF:tiny-F32.gguf  472.1 KiB  GGUF 3             hub\n";
+                org/tiny-GGUF:tiny-F32.gguf  472.1 KiB  GGUF 3             hub\n\
+                verse                          3.5 MiB  safetensors  F16   embedded\n";
     assert_eq!(listed.stdout, rows);
     let places =
         "\nin ~/models and ~/.cache/huggingface/hub; kelvin models inspect NAME looks inside\n";
     assert_eq!(bench.tilde(&listed.stderr), places);
     let all = bench.kelvin("models ls --json").json();
     let names: Vec<&Value> = all.as_array().expect("a list").iter().map(|it| &it["name"]).collect();
-    assert_eq!(names, ["mine", "openai-community/gpt2", "org/tiny-GGUF:tiny-F32.gguf"]);
+    assert_eq!(names, ["mine", "openai-community/gpt2", "org/tiny-GGUF:tiny-F32.gguf", "verse"]);
     assert_eq!((&all[0]["from"], &all[0]["commit"]), (&json!("folder"), &Value::Null));
     assert_eq!((&all[1]["dtype"], &all[1]["commit"]), (&json!("BF16"), &json!(COMMIT)));
     for name in names
@@ -221,15 +222,16 @@ fn folders_in_kelvins_own_are_models_too() {
     fs::create_dir_all(models.join("empty")).expect("a folder");
     fs::create_dir_all(models.join("bare")).expect("a folder");
     fs::write(models.join("bare/config.json"), "{}").expect("writable");
-    let rows = "model     size  format       type  from\n\
-                bare       2 B  not a model        folder\n\
-                mine.v1   50 B  safetensors  F16   folder\n\
-                org/name  50 B  safetensors  F16   folder\n";
+    let rows = "model        size  format       type  from\n\
+                bare          2 B  not a model        folder\n\
+                mine.v1      50 B  safetensors  F16   folder\n\
+                org/name     50 B  safetensors  F16   folder\n\
+                verse     3.5 MiB  safetensors  F16   embedded\n";
     assert_eq!(bench.kelvin("models ls").stdout, rows);
     let all = bench.kelvin("models ls --json").json();
     assert_eq!((&all[1]["name"], &all[1]["dtype"]), (&json!("mine.v1"), &json!("F16")));
     let absent = bench.kelvin("next -m other x").stderr;
-    assert!(absent.contains("you have   mine.v1, org/name\n"), "{absent}");
+    assert!(absent.contains("you have   mine.v1, org/name, verse\n"), "{absent}");
     for name in ["mine.v1", "org/name"] {
         let opened = bench.tilde(&bench.kelvin(&format!("next -m {name} x")).stderr);
         assert!(opened.contains(&format!("~/models/{name}/model.safetensors")), "{opened}");
@@ -282,7 +284,7 @@ fn removing_a_folder_follows_no_link() {
     let listed = bench.kelvin("models ls --json").json();
     let names: Vec<&Value> =
         listed.as_array().expect("a list").iter().map(|it| &it["name"]).collect();
-    assert_eq!(names, ["linked", "mine"], "not what a link of another name leads to");
+    assert_eq!(names, ["linked", "mine", "verse"], "not what a link of another name leads to");
     assert_eq!(bench.kelvin("models rm org/precious --yes").code, 3);
     let unasked = bench.kelvin("models rm linked").stderr;
     assert!(bench.tilde(&unasked).contains("~/models/linked (0 B, a link) where"), "{unasked}");
@@ -341,7 +343,7 @@ fn what_fails_has_its_exit_code_and_says_where_it_looked() {
         looked in  ./google/gemma-3-1b-it (nothing there)\n             \
         ~/models (no google/gemma-3-1b-it.gguf)\n             \
         ~/.cache/huggingface/hub/models--google--gemma-3-1b-it (no such folder)\n  \
-        you have   no model yet\n  \
+        you have   verse\n  \
         try        TRANSFORMERS_OFFLINE=0 kelvin models pull google/gemma-3-1b-it   (gated: needs HF_TOKEN)\n";
     assert_eq!((code, text.as_str()), (3, expected));
     fs::write(bench.home.join("in-the-way"), "").expect("writable");
@@ -428,7 +430,7 @@ fn a_model_without_one_of_its_shards_is_no_model_yet() {
     let listed = bench.kelvin("models ls").stdout;
     assert!(listed.contains("  safetensors: incomplete  "), "{listed}");
     let absent = bench.kelvin("next -m other x").stderr;
-    assert!(absent.contains("you have   no model yet"), "{absent}");
+    assert!(absent.contains("you have   verse\n"), "{absent}");
     let run = bench.kelvin("next -m org/sharded x");
     let expected = "error: org/sharded is in the hub's cache, but not as a model\n\
         cause: ~/.cache/huggingface/hub/models--org--sharded/snapshots/COMMIT: \

@@ -4,6 +4,7 @@ mod binary;
 mod chat;
 mod color;
 mod contract;
+mod embedded;
 mod generate;
 mod hub;
 mod layouts;

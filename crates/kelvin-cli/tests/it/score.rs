@@ -272,9 +272,6 @@ fn texts_that_cannot_be_read_are_said_in_one_line() {
     for args in [&["-m", "tiny"][..], &["-m", "tiny", &latin, "--text", "both"]] {
         assert_eq!(score(&folder, args).code, 2);
     }
-    let unnamed = score(&folder, &["--text", "abc"]);
-    assert_eq!(unnamed.code, 3);
-    assert!(unnamed.stderr.starts_with("error: no model is named (-m)"), "{}", unnamed.stderr);
 }
 
 #[test]

@@ -20,7 +20,7 @@ pub(crate) struct Source {
 #[derive(Debug)]
 enum Bytes {
     File(Mutex<File>),
-    Memory(Vec<u8>),
+    Memory(Cow<'static, [u8]>),
 }
 
 impl Source {
@@ -51,7 +51,8 @@ impl Source {
     }
 
     /// Bytes that are in memory already.
-    pub(crate) fn memory(bytes: Vec<u8>) -> Self {
+    pub(crate) fn memory(bytes: impl Into<Cow<'static, [u8]>>) -> Self {
+        let bytes = bytes.into();
         Self { len: bytes.len() as u64, bytes: Bytes::Memory(bytes) }
     }
 

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::file::Source;
+use super::files::Files;
 use super::shards::Shards;
 use crate::{Error, ErrorKind, Result};
 
@@ -35,7 +35,7 @@ const CONFIG: &str = "config.json";
 /// The first two are needed. Nothing else in the folder is looked at, and no code in it is run.
 #[derive(Debug)]
 pub struct Folder {
-    path: PathBuf,
+    files: Files,
     config: Vec<u8>,
     shards: Shards,
 }
@@ -46,23 +46,45 @@ impl Folder {
     /// # Errors
     ///
     /// [`ErrorKind::Io`] where a file is missing or cannot be read, [`ErrorKind::Unsupported`] for
-    /// weights that are a pickle, and the errors of [`Shards::single`] and [`Shards::indexed`].
+    /// weights that are a pickle, and the errors of [`Safetensors::open`](super::Safetensors::open)
+    /// and [`Shards::indexed`].
     pub fn open(path: &Path) -> Result<Self> {
-        let config = read(&path.join(CONFIG), SETTINGS)?.ok_or_else(|| missing(path, CONFIG))?;
-        let (weights, index) = (path.join(WEIGHTS), path.join(WEIGHTS_INDEX));
-        let shards = if weights.exists() {
-            Shards::single(&weights)?
-        } else if let Some(bytes) = read(&index, INDEX)? {
-            Shards::indexed(&index, &bytes)?
-        } else {
-            return Err(without_weights(path));
-        };
-        Ok(Self { path: path.to_owned(), config, shards })
+        Self::of(Files::Disk(path.to_owned()))
     }
 
-    /// The folder itself.
+    /// The same of files in memory, each with its name; `name` is the folder's in errors. Nothing is
+    /// copied but settings, and each tensor when it is asked for.
+    ///
+    /// ```
+    /// use kelvin_lm::format::Folder;
+    ///
+    /// let error = Folder::in_memory("tiny", &[("config.json", b"{}")]).unwrap_err();
+    /// let what = "the folder has no model.safetensors and no model.safetensors.index.json";
+    /// assert_eq!(error.to_string(), format!("tiny: {what}"));
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Folder::open`].
+    pub fn in_memory(name: &str, files: &'static [(&'static str, &'static [u8])]) -> Result<Self> {
+        Self::of(Files::Memory(name.into(), files))
+    }
+
+    fn of(files: Files) -> Result<Self> {
+        let config = files.read(CONFIG, SETTINGS)?.ok_or_else(|| missing(&files, CONFIG))?;
+        let shards = if files.has(WEIGHTS) {
+            Shards::single(files.path(WEIGHTS), files.safetensors(WEIGHTS)?)
+        } else if let Some(bytes) = files.read(WEIGHTS_INDEX, INDEX)? {
+            Shards::of_files(&files, &files.path(WEIGHTS_INDEX), &bytes)?
+        } else {
+            return Err(without_weights(&files));
+        };
+        Ok(Self { files, config, shards })
+    }
+
+    /// The folder itself; of files in memory, their folder's name.
     pub fn path(&self) -> &Path {
-        &self.path
+        self.files.folder()
     }
 
     /// The bytes of `config.json`.
@@ -72,7 +94,7 @@ impl Folder {
 
     /// The path of `config.json`, for errors.
     pub fn config_path(&self) -> PathBuf {
-        self.path.join(CONFIG)
+        self.files.path(CONFIG)
     }
 
     /// The tensors.
@@ -86,7 +108,7 @@ impl Folder {
     ///
     /// [`ErrorKind::Io`] where it cannot be read, [`ErrorKind::Unsupported`] where it is too large.
     pub fn tokenizer_json(&self) -> Result<Option<Vec<u8>>> {
-        read(&self.path.join("tokenizer.json"), TOKENIZER)
+        self.files.read("tokenizer.json", TOKENIZER)
     }
 
     /// The bytes of `vocab.json`.
@@ -95,7 +117,7 @@ impl Folder {
     ///
     /// As [`Folder::tokenizer_json`].
     pub fn vocab_json(&self) -> Result<Option<Vec<u8>>> {
-        read(&self.path.join("vocab.json"), TOKENIZER)
+        self.files.read("vocab.json", TOKENIZER)
     }
 
     /// The bytes of `merges.txt`.
@@ -104,7 +126,7 @@ impl Folder {
     ///
     /// As [`Folder::tokenizer_json`].
     pub fn merges_txt(&self) -> Result<Option<Vec<u8>>> {
-        read(&self.path.join("merges.txt"), TOKENIZER)
+        self.files.read("merges.txt", TOKENIZER)
     }
 
     /// The bytes of `tokenizer_config.json`.
@@ -113,7 +135,7 @@ impl Folder {
     ///
     /// As [`Folder::tokenizer_json`].
     pub fn tokenizer_config(&self) -> Result<Option<Vec<u8>>> {
-        read(&self.path.join("tokenizer_config.json"), TOKENIZER_CONFIG)
+        self.files.read("tokenizer_config.json", TOKENIZER_CONFIG)
     }
 
     /// The bytes of `generation_config.json`.
@@ -122,7 +144,7 @@ impl Folder {
     ///
     /// As [`Folder::tokenizer_json`].
     pub fn generation_config(&self) -> Result<Option<Vec<u8>>> {
-        read(&self.path.join("generation_config.json"), SETTINGS)
+        self.files.read("generation_config.json", SETTINGS)
     }
 
     /// The bytes of `chat_template.jinja`.
@@ -131,35 +153,29 @@ impl Folder {
     ///
     /// As [`Folder::tokenizer_json`].
     pub fn chat_template(&self) -> Result<Option<Vec<u8>>> {
-        read(&self.path.join("chat_template.jinja"), SETTINGS)
+        self.files.read("chat_template.jinja", SETTINGS)
     }
 }
 
-/// The bytes of a file of at most `limit`; none where there is no such file.
-fn read(path: &Path, limit: usize) -> Result<Option<Vec<u8>>> {
-    if !path.exists() {
-        return Ok(None);
-    }
-    let bytes = Source::open(path, "a file").and_then(|source| source.all(limit));
-    bytes.map(Some).map_err(|error| error.in_file(path))
-}
-
-fn missing(path: &Path, file: &str) -> Error {
-    let what =
-        if path.is_dir() { format!("the folder has no {file}") } else { "no such folder".into() };
+fn missing(files: &Files, file: &str) -> Error {
+    let what = if files.is_folder() {
+        format!("the folder has no {file}")
+    } else {
+        "no such folder".into()
+    };
     let hint = "name a .gguf file, or a folder with config.json and model.safetensors";
-    Error::new(ErrorKind::Io, what).in_file(path).hint(hint)
+    Error::new(ErrorKind::Io, what).in_file(files.folder()).hint(hint)
 }
 
-fn without_weights(path: &Path) -> Error {
+fn without_weights(files: &Files) -> Error {
     let pickles = ["pytorch_model.bin", "pytorch_model.bin.index.json", "model.pt"];
-    match pickles.into_iter().find(|file| path.join(file).exists()) {
-        None => missing(path, &format!("{WEIGHTS} and no {WEIGHTS_INDEX}")),
+    match pickles.into_iter().find(|file| files.has(file)) {
+        None => missing(files, &format!("{WEIGHTS} and no {WEIGHTS_INDEX}")),
         Some(file) => {
             let detail = "is a Python pickle, which is never read: it can run code";
             let hint = "in Python, AutoModelForCausalLM.from_pretrained(FOLDER).save_pretrained(NEW) \
                         writes safetensors";
-            Error::new(ErrorKind::Unsupported, detail).in_file(path.join(file)).hint(hint)
+            Error::new(ErrorKind::Unsupported, detail).in_file(files.path(file)).hint(hint)
         }
     }
 }

@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 pub(crate) mod file;
+mod files;
 mod folder;
 pub mod gguf;
 pub(crate) mod json;

@@ -187,7 +187,12 @@ impl Safetensors {
         Self::new(Source::memory(file))
     }
 
-    fn new(source: Source) -> Result<Self> {
+    /// Checks the header of a file.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Safetensors::parse`].
+    pub(super) fn new(source: Source) -> Result<Self> {
         let header = read_header(&source)?;
         let Records(records) = json::object(&header, "the header", Limits::HEADER)
             .map_err(|error| after_length(error, LENGTH))?;

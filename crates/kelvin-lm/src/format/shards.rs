@@ -1,12 +1,12 @@
 //! The tensors of a model, in one safetensors file or in several with an index.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::ops::Range;
 use std::path::{Component, Path, PathBuf};
 
 use serde::Deserialize;
 
+use super::files::Files;
 use super::json::{self, Limits};
 use super::safetensors::{Safetensors, Tensor};
 use super::text::Text;
@@ -46,15 +46,11 @@ struct Index {
 }
 
 impl Shards {
-    /// The tensors of one file.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Safetensors::open`].
-    pub fn single(path: &Path) -> Result<Self> {
+    /// The tensors of one file, which lies at `path`.
+    pub fn single(path: PathBuf, file: Safetensors) -> Self {
         let mut shards = Self { files: Vec::new(), places: BTreeMap::new() };
-        shards.add(path.to_owned(), |_| true)?;
-        Ok(shards)
+        shards.add(path, file);
+        shards
     }
 
     /// The tensors of the files that an index names, which lie in its folder.
@@ -64,21 +60,33 @@ impl Shards {
     /// Those of [`Safetensors::open`] for each file; [`ErrorKind::Format`] for an index that is no
     /// JSON, names a file outside its folder, or contradicts a file.
     pub fn indexed(index: &Path, bytes: &[u8]) -> Result<Self> {
-        Self::of_index(index, bytes).map_err(|error| match error.path() {
+        let folder = index.parent().unwrap_or(Path::new(""));
+        Self::of_files(&Files::Disk(folder.to_owned()), index, bytes)
+    }
+
+    /// The tensors of the files of a folder that the bytes of its `index` name.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`indexed`](Self::indexed).
+    pub(super) fn of_files(files: &Files, index: &Path, bytes: &[u8]) -> Result<Self> {
+        Self::of_index(files, bytes).map_err(|error| match error.path() {
             Some(_) => error,
             None => error.in_file(index),
         })
     }
 
-    fn of_index(path: &Path, bytes: &[u8]) -> Result<Self> {
+    fn of_index(files: &Files, bytes: &[u8]) -> Result<Self> {
         let index: Index = json::object(bytes, "the index", Limits::INDEX)?;
         let names: BTreeSet<&str> = index.weight_map.values().map(String::as_str).collect();
-        let folder = path.parent().unwrap_or(Path::new(""));
         names.iter().try_for_each(|name| check_name(name))?;
         let mut shards = Self { files: Vec::new(), places: BTreeMap::new() };
         for name in names {
             let belongs = |tensor: &str| index.weight_map.get(tensor).is_some_and(|it| it == name);
-            shards.add(inside(folder, name)?, belongs)?;
+            files.check_inside(name)?;
+            let (path, file) = (files.path(name), files.safetensors(name)?);
+            check_tensors(&file, belongs).map_err(|error| error.in_file(&path))?;
+            shards.add(path, file);
         }
         let lost = index.weight_map.iter().find(|(name, _)| !shards.places.contains_key(*name));
         match lost {
@@ -87,25 +95,18 @@ impl Shards {
                 let tensor = Text(tensor.as_bytes());
                 let detail =
                     format!("the index has tensor \"{tensor}\" here, but the file lacks it");
-                Err(Error::new(ErrorKind::Format, detail).in_file(folder.join(file)))
+                Err(Error::new(ErrorKind::Format, detail).in_file(files.path(file)))
             }
         }
     }
 
-    /// Opens one file, each tensor of which `belongs` to it.
-    fn add(&mut self, path: PathBuf, belongs: impl Fn(&str) -> bool) -> Result<()> {
-        let (file, opened) = (self.files.len(), Safetensors::open(&path)?);
-        for (at, tensor) in opened.tensors().iter().enumerate() {
-            if !belongs(tensor.name()) {
-                let name = Text(tensor.name().as_bytes());
-                let detail = format!("tensor \"{name}\" is here, but not by the index");
-                let error = Error::new(ErrorKind::Format, detail);
-                return Err(error.at(tensor.offset()).in_file(path));
-            }
-            self.places.insert(tensor.name().to_owned(), Place { file, tensor: at });
+    /// Adds the tensors of a file.
+    fn add(&mut self, path: PathBuf, file: Safetensors) {
+        for (at, tensor) in file.tensors().iter().enumerate() {
+            let place = Place { file: self.files.len(), tensor: at };
+            self.places.insert(tensor.name().to_owned(), place);
         }
-        self.files.push((path, opened));
-        Ok(())
+        self.files.push((path, file));
     }
 
     fn at(&self, place: Place) -> &Tensor {
@@ -199,33 +200,14 @@ fn check_name(name: &str) -> Result<()> {
     Err(Error::new(ErrorKind::Format, detail).hint("take the model from who published it"))
 }
 
-/// The file of a plain name, which really lies in the folder, links followed, or in the `blobs` of
-/// the cached repository that the folder is a snapshot of, or in those that all repositories of
-/// that cache share.
-fn inside(folder: &Path, name: &str) -> Result<PathBuf> {
-    let path = folder.join(name);
-    let unreadable = |cause: std::io::Error| {
-        let hint = "the index names it; the download is incomplete";
-        let what = if cause.kind() == std::io::ErrorKind::NotFound {
-            "no such file"
-        } else {
-            "cannot read the file"
-        };
-        Error::new(ErrorKind::Io, what).in_file(&path).hint(hint).caused_by(cause)
+/// Whether each tensor of a file `belongs` to it.
+fn check_tensors(file: &Safetensors, belongs: impl Fn(&str) -> bool) -> Result<()> {
+    let Some(tensor) = file.tensors().iter().find(|tensor| !belongs(tensor.name())) else {
+        return Ok(());
     };
-    let real = fs::canonicalize(&path).map_err(unreadable)?;
-    let home =
-        fs::canonicalize(if folder.as_os_str().is_empty() { Path::new(".") } else { folder });
-    let home = home.map_err(unreadable)?;
-    let snapshot = home.parent().filter(|parent| parent.ends_with("snapshots"));
-    let repository = snapshot.and_then(Path::parent);
-    let blobs = [repository, repository.and_then(Path::parent)].into_iter().flatten();
-    let in_blobs = |owner: &Path| real.starts_with(owner.join("blobs"));
-    if real.starts_with(&home) || blobs.into_iter().any(in_blobs) {
-        return Ok(path);
-    }
-    let detail = "links to a file outside the model's folder";
-    Err(Error::new(ErrorKind::Format, detail).in_file(&path))
+    let name = Text(tensor.name().as_bytes());
+    let detail = format!("tensor \"{name}\" is here, but not by the index");
+    Err(Error::new(ErrorKind::Format, detail).at(tensor.offset()))
 }
 
 #[cfg(test)]

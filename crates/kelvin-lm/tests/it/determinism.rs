@@ -229,6 +229,14 @@ fn each_profile_has_its_own_bits_on_every_level() {
     }
 }
 
+#[cfg(feature = "embedded")]
+#[test]
+fn the_embedded_model_gives_the_same_bits_however_it_is_run() {
+    let case = Case::new(kelvin_lm::embedded::checkpoint().expect("sound"));
+    let prompts = prompts(65, 100);
+    case.check(&prompts, &prompts);
+}
+
 #[test]
 fn smollm2_gives_the_same_bits_however_it_is_run() {
     real_model("smollm2-135m-instruct-q4_1.gguf");

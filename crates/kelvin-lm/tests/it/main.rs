@@ -9,6 +9,8 @@ mod counting;
 mod defaults;
 mod determinism;
 mod detok;
+#[cfg(feature = "embedded")]
+mod embedded;
 mod eval;
 mod folders;
 mod forward;

@@ -1,10 +1,12 @@
-//! `kelvin models ls`: what there is, in both places.
+//! `kelvin models ls`: what there is, in the program and in both places.
 
 use anyhow::Result;
 use clap::ArgMatches;
+use kelvin_lm::Checkpoint;
 use serde_json::{Value, json};
 
 use crate::console::Console;
+use crate::load::{self, Card};
 use crate::models::{cached, folder};
 use crate::term::number::bytes;
 use crate::term::table::{Align, Table};
@@ -13,15 +15,28 @@ use crate::term::table::{Align, Table};
 pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<()> {
     let own = folder::list(&console.models);
     let cached = cached::list(&console.places().cache());
+    let embedded = load::open_named(None, console)?;
     if matches.get_flag("json") {
-        let all = own.iter().map(own_json).chain(cached.iter().map(cached_json));
-        return Ok(console.json(&all.collect())?);
+        let others = own.iter().map(own_json).chain(cached.iter().map(cached_json));
+        return Ok(console.json(&others.chain([embedded_json(&embedded)]).collect())?);
     }
-    let places = format!("in {} and {}", console.models.display(), console.hub.cache.display());
-    if own.is_empty() && cached.is_empty() {
-        console.talk(&format!("no model {places}"))?;
-        return Ok(console.hint("kelvin models pull gpt2 brings one, scripts/get-models two more")?);
+    let is_alone = own.is_empty() && cached.is_empty();
+    table(&embedded, own, cached).write(console.out)?;
+    let (folder, cache) = (console.models.display(), console.hub.cache.display());
+    let what = if is_alone { "no other model in" } else { "in" };
+    let told = format!("\n{what} {folder} and {cache}; kelvin models inspect NAME looks inside");
+    console.talk(&told)?;
+    if is_alone {
+        console.hint("kelvin models pull gpt2 brings one, scripts/get-models two more")?;
     }
+    Ok(())
+}
+
+fn table(
+    (checkpoint, card): &(Checkpoint, Card),
+    own: Vec<folder::Entry>,
+    cached: Vec<cached::Entry>,
+) -> Table {
     let mut table = Table::new(&[
         ("model", Align::Left),
         ("size", Align::Right),
@@ -36,8 +51,22 @@ pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<()>
     for cached::Entry { name, n_bytes, format, dtype, .. } in cached {
         table.row([name, bytes(n_bytes), format, dtype.unwrap_or_default(), "hub".to_owned()]);
     }
-    table.write(console.out)?;
-    Ok(console.talk(&format!("\n{places}; kelvin models inspect NAME looks inside"))?)
+    let (size, format) = (bytes(checkpoint.n_bytes()), checkpoint.layout());
+    let Card { name, dtype, location, .. } = card;
+    table.row([name.clone(), size, format, dtype.clone(), location.to_string()]);
+    table
+}
+
+fn embedded_json((checkpoint, card): &(Checkpoint, Card)) -> Value {
+    json!({
+        "name": card.name,
+        "path": card.location.json(),
+        "bytes": checkpoint.n_bytes(),
+        "format": checkpoint.layout(),
+        "dtype": card.dtype,
+        "from": "embedded",
+        "commit": null,
+    })
 }
 
 fn own_json(entry: &folder::Entry) -> Value {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::ArgMatches;
+use kelvin_lm::embedded;
 use kelvin_lm::hub::{CachedRepo, RepoId};
 use serde_json::json;
 
@@ -47,6 +48,9 @@ fn find(name: &str, places: Places<'_>) -> Result<Target, Failure> {
     if let Some(entry) = folder::list(places.folder).into_iter().find(|entry| entry.is_called(name))
     {
         return Target::own(entry);
+    }
+    if name == embedded::NAME {
+        return Err(Failure::typed(format!("{name} is a part of the program, and stays")));
     }
     if let Some(repo) = cached::repos(&places.cache(), name).into_iter().next() {
         // also one that is spelled out and what the bare name means: who types it means that alone

@@ -29,7 +29,7 @@ use crate::playback;
 pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Code> {
     let gate = Gate::from_matches(matches)?;
     let subject = Subject::from_matches(matches)?;
-    let mut teller = Teller::from_matches(matches)?;
+    let mut teller = Teller::from_matches(matches);
     playback::listen_for_interrupts()?;
     let mut all = Vec::new();
     let scored = score_all(matches, &subject, console, |row, console| {
@@ -52,9 +52,12 @@ fn score_all(
     console: &mut Console<'_>,
     mut tell: impl FnMut(&Row<'_>, &mut Console<'_>) -> Result<()>,
 ) -> Result<()> {
-    let names = model_names(matches)?;
+    let names = model_names(matches);
+    if names == [None] {
+        console.hint(models::UNNAMED)?;
+    }
     for name in &names {
-        models::locate(name, console.places())?; // before any is scored, which may take hours
+        models::locate(*name, console.places())?; // before any is scored, which may take hours
     }
     for name in names {
         let loaded = load_model(name, matches, console)?;
@@ -72,8 +75,10 @@ fn score_all(
     Ok(())
 }
 
-fn model_names(matches: &ArgMatches) -> Result<Vec<&String>, Failure> {
-    Ok(matches.get_many("model").ok_or_else(models::unnamed)?.collect())
+/// What `-m` names; nothing, once, where nobody names a model.
+fn model_names(matches: &ArgMatches) -> Vec<Option<&str>> {
+    let named = matches.get_many::<String>("model");
+    named.map_or_else(|| vec![None], |names| names.map(|name| Some(name.as_str())).collect())
 }
 
 /// Who says what each row comes to.
@@ -83,12 +88,12 @@ enum Teller {
 }
 
 impl Teller {
-    fn from_matches(matches: &ArgMatches) -> Result<Self> {
+    fn from_matches(matches: &ArgMatches) -> Self {
         let show = matches.get_one::<u32>("show").map(|&n| n as usize);
         if matches.get_flag("json") {
-            return Ok(Self::Json(JsonLines::new(show)));
+            return Self::Json(JsonLines::new(show));
         }
-        Ok(Self::Report(Report::new(show, model_names(matches)?.len() == 1)))
+        Self::Report(Report::new(show, model_names(matches).len() == 1))
     }
 
     fn tell(&mut self, row: &Row<'_>, console: &mut Console<'_>) -> Result<Figures> {
@@ -106,10 +111,15 @@ impl Teller {
     }
 }
 
-fn load_model(name: &str, matches: &ArgMatches, console: &mut Console<'_>) -> Result<Loaded> {
+fn load_model(
+    name: Option<&str>,
+    matches: &ArgMatches,
+    console: &mut Console<'_>,
+) -> Result<Loaded> {
     let (checkpoint, mut card) = load::open_named(name, console)?;
-    let called_so = |other: &&String| load::called(other, Path::new(other.as_str())) == card.name;
-    if model_names(matches)?.into_iter().filter(called_so).count() > 1 {
+    let called_so = |other: &&str| load::called(other, Path::new(other)) == card.name;
+    let n_called_so = model_names(matches).into_iter().flatten().filter(called_so).count();
+    if let Some(name) = name.filter(|_| n_called_so > 1) {
         name.clone_into(&mut card.name); // files of one name in several folders
     }
     let options = load::model_options(matches)?;

@@ -8,7 +8,7 @@ use clap::ArgMatches;
 use kelvin_lm::kernel::{EngineOptions, Profile};
 use kelvin_lm::tokenizer::Characters;
 use kelvin_lm::train::{Checkpoints, Latest, Provenance, Saved, State, TextFiles, TokenizerFiles};
-use kelvin_lm::{Model, ModelOptions, WeightDtype};
+use kelvin_lm::{Model, ModelOptions, WeightDtype, embedded};
 
 use super::check_memory;
 use super::config_file::ConfigFile;
@@ -18,7 +18,7 @@ use crate::args::policy::text;
 use crate::console::Console;
 use crate::exit::Failure;
 use crate::load;
-use crate::models;
+use crate::models::{self, Location};
 
 /// The files of a checkpoint that no other model has.
 const OWN: [&str; 2] = ["manifest.json", "state.json"];
@@ -35,7 +35,7 @@ pub(super) enum Origins {
         /// What it is called.
         name: String,
         /// Its file or folder.
-        path: PathBuf,
+        location: Location,
         /// The weights, and no step taken.
         model: Box<Model>,
     },
@@ -104,18 +104,17 @@ impl Origins {
     }
 
     fn init(name: &str, console: &Console<'_>) -> Result<Self> {
-        let path = models::locate(name, console.places())?;
-        if OWN.iter().all(|file| path.join(file).is_file()) {
-            let saved = Box::new(Saved::open(&path)?);
+        let location = models::locate(Some(name), console.places())?;
+        if let Location::Path(path) = &location
+            && OWN.iter().all(|file| path.join(file).is_file())
+        {
+            let saved = Box::new(Saved::open(path)?);
             return Ok(Self::Checkpoint { name: name.to_owned(), saved });
         }
-        let (checkpoint, card) = load::open_named(name, console)?;
+        let (checkpoint, card) = load::open_named(Some(name), console)?;
         let options = ModelOptions { engine: EngineOptions::default(), dtype: WeightDtype::F32 };
-        let model = Model::open(&checkpoint, options).map_err(|error| match error.path() {
-            Some(_) => error,
-            None => error.in_file(&card.path),
-        })?;
-        Ok(Self::Model { name: card.name, path: card.path, model: Box::new(model) })
+        let model = Model::open(&checkpoint, options).map_err(|error| location.blame(error))?;
+        Ok(Self::Model { name: card.name, location, model: Box::new(model) })
     }
 
     /// The same, as far as it decides values.
@@ -143,7 +142,7 @@ impl Origins {
             (Self::Run { latest, .. }, _) => copy(&latest.saved.provenance.tokenizer),
             (_, Some(name)) => named(name, console),
             (Self::Checkpoint { saved, .. }, None) => copy(&saved.provenance.tokenizer),
-            (Self::Model { path, .. }, None) => in_folder(path),
+            (Self::Model { location, .. }, None) => at(location),
             (Self::Fresh, None) => {
                 let json = Characters::of(files.text())?.tokenizer_json();
                 let config = Characters::tokenizer_config_json().as_bytes().to_vec();
@@ -215,7 +214,15 @@ fn named(name: &str, console: &Console<'_>) -> Result<TokenizerFiles> {
     if path.extension().is_some_and(|ending| ending == "json") {
         return in_file(path);
     }
-    in_folder(&models::locate(name, console.places())?)
+    at(&models::locate(Some(name), console.places())?)
+}
+
+/// The tokenizer of a model.
+fn at(location: &Location) -> Result<TokenizerFiles> {
+    match location {
+        Location::Path(path) => in_folder(path),
+        Location::Embedded => Ok(embedded::tokenizer_files()?),
+    }
 }
 
 fn in_folder(path: &Path) -> Result<TokenizerFiles> {
