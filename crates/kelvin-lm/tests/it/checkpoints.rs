@@ -14,7 +14,6 @@ use kelvin_lm::train::{
     Checkpoints, Layout, Params, Provenance, Saved, Settings, Size, State, TokenizerFiles,
 };
 use kelvin_lm::{Checkpoint, Config, ErrorKind};
-use sha2::{Digest as _, Sha256};
 
 use crate::counting;
 
@@ -54,12 +53,6 @@ fn names(folder: &Path) -> Vec<String> {
         entries.map(|entry| entry.file_name().into_string().expect("text")).collect();
     names.sort();
     names
-}
-
-fn sha256(bytes: &[u8]) -> String {
-    let bytes: Vec<String> =
-        Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-    bytes.concat()
 }
 
 fn config() -> Config {

@@ -7,7 +7,6 @@ use kelvin_lm::chat::ChatTemplate;
 use kelvin_lm::format::Folder;
 use kelvin_lm::tokenizer::{ShowSpecial, SpecialTokens, Tokenizer};
 use kelvin_lm::{Architecture, Checkpoint, EngineOptions, Model, Session, embedded};
-use sha2::{Digest as _, Sha256};
 
 /// The most bytes of weights that a program carries unasked.
 const MOST: u64 = 4 << 20;
@@ -50,7 +49,7 @@ fn its_alphabet_is_that_of_the_plays() {
 fn its_files_are_those_that_were_made() {
     let bytes = fs::read(fixtures().join("verse/model.safetensors")).expect("it is there");
     assert_eq!(opened().n_bytes(), bytes.len() as u64);
-    let hash: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash = crate::sha256::sha256(bytes);
     let made = fs::read_to_string(fixtures().join("MADE.md")).expect("it is there");
     let told: Vec<&str> = made.lines().filter_map(|line| line.strip_prefix("sha256: ")).collect();
     assert_eq!(told, [hash]);
@@ -74,15 +73,15 @@ fn in_memory_and_on_disk_it_is_one_model() {
 
 #[test]
 fn files_in_memory_are_held_to_the_rules_of_those_on_disk() {
-    let of = |files| Folder::in_memory("tiny", files).expect_err("refused").to_string();
+    type Files = &'static [(&'static str, &'static [u8])];
+    const CONFIG: (&str, &[u8]) = ("config.json", b"{}");
+    const INDEX: &[u8] = br#"{"weight_map": {"x": "1.safetensors"}}"#;
+    let of = |files: Files| Folder::in_memory("tiny", files).expect_err("refused").to_string();
     assert_eq!(of(&[]), "tiny: the folder has no config.json");
-    let pickle: &[_] = &[("config.json", b"{}"), ("model.pt", b"")];
-    let told = of(pickle);
+    let told = of(&[CONFIG, ("model.pt", b"")]);
     assert_eq!(told, "tiny/model.pt: is a Python pickle, which is never read: it can run code");
-    let short: &[_] = &[("config.json", b"{}"), ("model.safetensors", b"{}")];
-    let told = of(short);
+    let told = of(&[CONFIG, ("model.safetensors", b"{}")]);
     assert!(told.starts_with("tiny/model.safetensors: "), "{told}");
-    let index = br#"{"weight_map": {"x": "1.safetensors"}}"#;
-    let absent: &[(_, &[u8])] = &[("config.json", b"{}"), ("model.safetensors.index.json", index)];
-    assert_eq!(of(absent), "tiny/1.safetensors: no such file");
+    let told = of(&[CONFIG, ("model.safetensors.index.json", INDEX)]);
+    assert_eq!(told, "tiny/1.safetensors: no such file");
 }

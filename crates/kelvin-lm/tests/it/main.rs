@@ -29,6 +29,7 @@ mod reference;
 mod replay;
 mod safetensors;
 mod scene;
+mod sha256;
 mod shapes;
 mod strings;
 mod tiny;

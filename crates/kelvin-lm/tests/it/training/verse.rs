@@ -9,10 +9,10 @@ use kelvin_lm::kernel::{Blocking, Level, Profile};
 use kelvin_lm::tokenizer::{Characters, SpecialTokens};
 use kelvin_lm::train::{Settings, Size, State, TextFiles, TokenizerFiles, Trainer, export};
 use kelvin_lm::{EngineOptions, Result};
-use sha2::{Digest as _, Sha256};
 
 use crate::real;
 use crate::scene::Scene;
+use crate::sha256::sha256;
 
 /// The numbers of `fixtures/verse.toml`.
 struct Recipe(BTreeMap<String, f64>);
@@ -98,9 +98,7 @@ fn two_hundred_steps_of_the_recipe_have_one_hash() -> Result<()> {
             let State { config, params, .. } = trainer.state();
             export(&folder, config, params, &files, Dtype::F16)?;
             let bytes = fs::read(folder.join("model.safetensors")).expect("it was written");
-            let hash = Sha256::digest(bytes);
-            let hash: Vec<String> = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-            assert_eq!(hash.concat(), expected, "{level}, {blocking:?}");
+            assert_eq!(sha256(&bytes), expected, "{level}, {blocking:?}");
         }
     }
     Ok(())
