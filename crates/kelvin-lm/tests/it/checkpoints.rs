@@ -16,6 +16,7 @@ use kelvin_lm::train::{
 use kelvin_lm::{Checkpoint, Config, ErrorKind};
 
 use crate::counting;
+use crate::sha256::sha256;
 
 /// A folder of its own for one test, removed at the end.
 struct Scene(PathBuf);

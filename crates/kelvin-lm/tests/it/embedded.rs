@@ -49,7 +49,7 @@ fn its_alphabet_is_that_of_the_plays() {
 fn its_files_are_those_that_were_made() {
     let bytes = fs::read(fixtures().join("verse/model.safetensors")).expect("it is there");
     assert_eq!(opened().n_bytes(), bytes.len() as u64);
-    let hash = crate::sha256::sha256(bytes);
+    let hash = crate::sha256::sha256(&bytes);
     let made = fs::read_to_string(fixtures().join("MADE.md")).expect("it is there");
     let told: Vec<&str> = made.lines().filter_map(|line| line.strip_prefix("sha256: ")).collect();
     assert_eq!(told, [hash]);
