@@ -54,7 +54,8 @@ impl Recent {
     }
 
     fn mean(&self) -> f64 {
-        self.losses.iter().sum::<f64>() / self.losses.len().max(1) as f64
+        let sum = self.losses.iter().fold(0.0, |sum, loss| sum + loss); // an empty `sum` is −0
+        sum / self.losses.len().max(1) as f64
     }
 }
 
