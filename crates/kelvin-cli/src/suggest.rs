@@ -10,10 +10,22 @@ pub(crate) fn unknown<'a>(
     name: &str,
     known: impl IntoIterator<Item = &'a str>,
 ) -> Failure {
-    let failure = Failure::typed(format!("no {what} {name:?}"));
+    Failure::typed(format!("no {what} {name:?}")).hint(near(what, name, known))
+}
+
+/// The same for a name that was read.
+pub(crate) fn unknown_in<'a>(
+    what: &str,
+    name: &str,
+    known: impl IntoIterator<Item = &'a str>,
+) -> Failure {
+    Failure::read(format!("no {what} {name:?}")).hint(near(what, name, known))
+}
+
+fn near<'a>(what: &str, name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let known: Vec<&str> = known.into_iter().collect();
-    failure.hint(nearest(name, known.iter().copied()).map_or_else(
+    nearest(name, known.iter().copied()).map_or_else(
         || format!("the {what}s are {}", known.join(", ")),
         |near| format!("did you mean {near}?"),
-    ))
+    )
 }

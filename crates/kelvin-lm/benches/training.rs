@@ -69,7 +69,7 @@ fn measure(workload: &Workload, threads: usize, steps: usize) -> Result<Vec<f64>
     let size = Size { max_seq: workload.max_seq, ..size };
     let vocab_size = workload.vocab_size;
     let settings = Settings { dropout: workload.dropout, ..size.settings.clone() };
-    let tokens = (0..100_000_u64).map(|i| (i * 2_654_435_761 >> 7) as u32 % vocab_size);
+    let tokens = (0..100_000_u32).map(|i| i.wrapping_mul(2_654_435_761) % vocab_size);
     let corpus = Corpus::new(tokens.collect(), 90_000)?;
     let state = State::new(size.config(vocab_size as usize)?, settings)?;
     let options = EngineOptions { threads: Some(threads), ..EngineOptions::default() };

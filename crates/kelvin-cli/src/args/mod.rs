@@ -5,6 +5,7 @@ pub(crate) mod context;
 pub(crate) mod engine;
 pub(crate) mod policy;
 pub(crate) mod randomness;
+pub(crate) mod train;
 
 use clap::builder::{PossibleValuesParser, Styles};
 use clap::{Arg, ArgAction, Command, value_parser};
@@ -29,7 +30,7 @@ pub(crate) fn command() -> Command {
         .styles(styles())
         .arg(color().global(true))
         .arg(quiet().global(true))
-        .subcommands([generate(), chat(), next(), score(), tour(), models()])
+        .subcommands([generate(), chat(), next(), score(), train::command(), tour(), models()])
         .subcommands([stages(), presets(), examples(), doctor(), bench(), completions()])
 }
 

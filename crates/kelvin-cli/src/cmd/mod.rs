@@ -12,3 +12,4 @@ pub(crate) mod presets;
 pub(crate) mod score;
 pub(crate) mod stages;
 pub(crate) mod tour;
+pub(crate) mod train;

@@ -11,6 +11,7 @@ mod real;
 mod reference;
 mod score;
 mod tiny;
+mod train;
 mod transcripts;
 mod transformers;
 mod vectors;

@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::binary::{Run, command, run, skipped};
+use crate::binary::{Run, command, in_crate, run, skipped};
+use crate::generate::lines;
 
 /// The folder with both models; a line says what is skipped where they are not.
 fn folder() -> Option<PathBuf> {
@@ -70,5 +71,57 @@ fn prompts_of_any_script_come_back() {
             let echoed = kelvin(&folder, &args).stdout;
             assert!(echoed.starts_with(prompt), "{model}: {echoed}");
         }
+    }
+}
+
+/// The text of exercise 5.5, in `KELVIN_DATA` or beside the repository.
+fn verdict() -> Option<PathBuf> {
+    let beside = || in_crate("../../../shared/data");
+    let data = std::env::var_os("KELVIN_DATA").map_or_else(beside, PathBuf::from);
+    let path = data.join("the-verdict.txt");
+    let there = path.is_file();
+    if !there {
+        skipped(&format!("{} is not there; KELVIN_DATA names its folder", path.display()));
+    }
+    Some(path).filter(|_| there)
+}
+
+/// Exercise 5.5 of *Build a Large Language Model (From Scratch)*: losses on both parts of a text that the
+/// models were not fitted to. The figures are those of `docs/concepts/scores.md`.
+#[test]
+#[ignore = "reads 10,000 tokens with both real models"]
+fn both_models_have_their_losses_on_both_parts_of_the_verdict() {
+    let (Some(folder), Some(verdict)) = (folder(), verdict()) else { return };
+    let verdict = verdict.to_str().expect("a plain path");
+    let score = |more: &[&str]| {
+        let args = ["score", "--split", "0.9", "-m", "smollm2", "-m", "gemma3-270m", verdict];
+        kelvin(&folder, &[&args[..], &["--show", "0"], more].concat())
+    };
+    let told = score(&[]);
+    let shown = [told.stdout.as_str(), &told.stderr].concat();
+    for window in ["windows of 8192 tokens, 4096 apart", "windows of 32768 tokens, 16384 apart"] {
+        assert!(shown.contains(window), "{shown}");
+    }
+    let lines: Vec<Value> = lines(&score(&["--json"]));
+    let of_type = |kind| lines.iter().filter(move |line| line["type"] == kind);
+    let window = |it: &Value| format!("{} by {}", it["context"], it["stride"]);
+    let windows: Vec<String> = of_type("header").map(window).collect();
+    let (smollm2, gemma3) = ("8192 by 4096", "32768 by 16384");
+    assert_eq!(windows, [smollm2, smollm2, gemma3, gemma3]);
+    let expected = [
+        ("train", 4626, 4625, 3.4919, 1.2642),
+        ("validation", 537, 536, 3.5274, 1.3332),
+        ("train", 4452, 4452, 3.4394, 1.1986),
+        ("validation", 539, 539, 3.4464, 1.3086),
+    ];
+    let done: Vec<&Value> = of_type("done").collect();
+    assert_eq!(done.len(), expected.len());
+    for (done, (part, n_tokens, n_scored, nats, bits)) in done.into_iter().zip(expected) {
+        assert_eq!((&done["part"], &done["n_tokens"]), (&json!(part), &json!(n_tokens)));
+        assert_eq!(done["n_scored"], n_scored);
+        let off = |key: &str, by: f64| (done[key].as_f64().expect("a number") - by).abs();
+        assert!(off("nats_per_token", nats) < 1e-4, "{done}"); // four digits are shown
+        assert!(off("bits_per_byte", bits) < 1e-4, "{done}");
+        assert!(off("perplexity", kelvin::math::exp(nats)) < 1e-2, "{done}");
     }
 }

@@ -13,6 +13,7 @@ use crate::binary::{in_crate, kelvin_reading};
 #[test]
 fn every_transcript_is_what_the_commands_print() {
     let bless = std::env::var_os("KELVIN_BLESS").is_some();
+    crate::train::write_inputs();
     let mut stale = Vec::new();
     for entry in fs::read_dir(in_crate("tests/golden")).expect("the folder is there") {
         let path = entry.expect("readable").path();

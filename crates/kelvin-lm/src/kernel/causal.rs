@@ -9,6 +9,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
+use super::cross_entropy::Scale;
 use super::dropout::Mask;
 use super::gemm::{Columns, Start, Target, View, multiply};
 use super::simd::{Kernel, LANES, Simd};
@@ -16,11 +17,6 @@ use super::{Engine, engine::fork, math, part};
 
 /// Queries of a block. The gradient's sums go block by block: their bits depend on it.
 const BLOCK: usize = 32;
-/// Multiplications below which a second thread costs more than it saves.
-const WORTH_A_THREAD: usize = 1 << 19;
-/// Pieces per thread.
-const PIECES: usize = 4;
-
 /// The shape of a batch, and what it is masked with.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Causal {
@@ -118,9 +114,8 @@ impl Causal {
 
     /// How many pieces the units are cut into; there are as many workers afterwards.
     fn pieces(&self, engine: &Engine, units: usize, workers: &mut Vec<Worker>) -> usize {
-        let wanted = if engine.threads() == 1 { 1 } else { PIECES * engine.threads() };
         let work = 2 * units * self.length * self.length * self.head_dim;
-        let pieces = wanted.min(work / WORTH_A_THREAD).min(units).max(1);
+        let pieces = engine.pieces(work, units);
         workers.resize_with(pieces.max(workers.len()), Worker::default);
         pieces
     }
@@ -244,7 +239,7 @@ impl Kernel for Forward<'_> {
                 for (out, kept) in
                     out.chunks_exact_mut(causal.head_dim).zip(kept.chunks_exact(KEPT))
                 {
-                    scale(simd, out, kept[1]);
+                    Scale { x: out, factor: kept[1] }.run(simd);
                 }
             }
         }
@@ -318,13 +313,6 @@ fn clear_beyond(scores: &mut [f32], stride: usize, block: &Range<usize>) {
 fn multiply_by<S: Simd>(simd: S, row: &mut [[f32; LANES]], factors: &[f32]) {
     for (x, factor) in row.iter_mut().zip(factors.as_chunks().0) {
         simd.store(simd.mul(simd.load(x), simd.load(factor)), x);
-    }
-}
-
-#[inline(always)]
-fn scale<S: Simd>(simd: S, x: &mut [f32], factor: f32) {
-    for x in x.chunks_mut(LANES) {
-        part::store(simd, simd.mul(part::load(simd, x), simd.splat(factor)), x);
     }
 }
 

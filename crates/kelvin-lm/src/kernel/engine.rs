@@ -11,6 +11,11 @@ use super::product::{Piece, reads_int8};
 use super::simd::{Kernel, Level, Profile};
 use crate::{Error, ErrorKind, Result};
 
+/// Multiplications below which a second thread costs more than it saves.
+const WORTH_A_THREAD: usize = 1 << 19;
+/// Pieces per thread.
+const PIECES: usize = 4;
+
 /// How activations meet weights in a block format. Plain float weights always meet f32.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Activations {
@@ -120,6 +125,19 @@ impl Engine {
     /// How many threads share the work.
     pub fn threads(&self) -> usize {
         self.pool.current_num_threads()
+    }
+
+    /// How many pieces work of so many multiplications is cut into, at most `most`: one where a second
+    /// thread would cost more than it saves, else several a thread, so that one that was disturbed leaves
+    /// its share to the others.
+    pub(super) fn pieces(&self, multiplications: usize, most: usize) -> usize {
+        match self.threads() {
+            1 => 1,
+            threads => {
+                let worth_a_thread = multiplications / WORTH_A_THREAD;
+                (PIECES * threads).min(worth_a_thread).clamp(1, most.max(1))
+            }
+        }
     }
 
     /// Runs `f` on a thread of the engine's pool. Entering costs some microseconds: wrap whole steps

@@ -92,9 +92,9 @@ impl Trainer {
     /// [`ErrorKind::Logits`] for a loss or gradient that is not finite, [`ErrorKind::Parameter`] for
     /// data of another vocabulary or shorter than a window; the state is then as it was.
     pub fn step(&mut self, corpus: &Corpus) -> Result<Report> {
-        let mut report = None;
-        self.steps(corpus, 1, |done| report = Some(done))?;
-        Ok(report.expect("a step was taken"))
+        self.check(corpus, 1)?;
+        let (engine, mut run) = self.parts();
+        engine.install(|| run.step(corpus))
     }
 
     /// `n` steps, which saves small models the way to the engine's threads and back; each is reported
@@ -110,8 +110,7 @@ impl Trainer {
         mut report: impl FnMut(Report) + Send,
     ) -> Result<()> {
         self.check(corpus, n)?;
-        let Self { state, engine, gradients, batch, memory, .. } = self;
-        let mut run = Run { state, engine, gradients, batch, memory };
+        let (engine, mut run) = self.parts();
         engine.install(|| (0..n).try_for_each(|_| run.step(corpus).map(&mut report)))
     }
 
@@ -122,9 +121,14 @@ impl Trainer {
     /// [`ErrorKind::Parameter`], as [`Trainer::step`].
     pub fn gradient(&mut self, corpus: &Corpus) -> Result<Params> {
         self.check(corpus, 1)?;
-        let Self { state, engine, gradients, batch, memory, .. } = self;
-        engine.install(|| Run { state, engine, gradients, batch, memory }.accumulate(corpus));
+        let (engine, mut run) = self.parts();
+        engine.install(|| run.accumulate(corpus));
         Ok(self.gradients.clone())
+    }
+
+    fn parts(&mut self) -> (&Engine, Run<'_>) {
+        let Self { state, engine, gradients, batch, memory, .. } = self;
+        (engine, Run { state, engine, gradients, batch, memory })
     }
 
     fn check(&self, corpus: &Corpus, n: usize) -> Result<()> {

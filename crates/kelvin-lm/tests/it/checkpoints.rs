@@ -5,7 +5,6 @@ mod drift;
 mod exported;
 mod sealed;
 
-use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -58,10 +57,9 @@ fn names(folder: &Path) -> Vec<String> {
 }
 
 fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().fold(String::new(), |mut hex, byte| {
-        write!(hex, "{byte:02x}").expect("a String takes everything");
-        hex
-    })
+    let bytes: Vec<String> =
+        Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    bytes.concat()
 }
 
 fn config() -> Config {
@@ -87,7 +85,7 @@ fn state_of(config: Config, step: u32) -> State {
         params
     };
     let [params, exp_avg, exp_avg_sq] = [1, 2, 3].map(|kind| params(10 * step + kind));
-    State { config, settings: settings(), layout, step, params, exp_avg, exp_avg_sq }
+    State { config, settings: settings(), step, params, exp_avg, exp_avg_sq, layout }
 }
 
 fn state(step: u32) -> State {

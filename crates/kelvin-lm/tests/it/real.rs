@@ -37,9 +37,13 @@ pub(crate) fn path(file: &str) -> Option<PathBuf> {
 
 /// A text that is not in the repository: from the folder `KELVIN_DATA`, or from `shared/data` beside
 /// the repository. None, with a line that says so, where it is absent.
-pub(crate) fn text(file: &str) -> Option<String> {
+pub(crate) fn data(file: &str) -> Option<PathBuf> {
     let beside = || concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data").into();
     let data = variable("KELVIN_DATA").unwrap_or_else(beside);
-    let path = found(data.join(file), "KELVIN_DATA names its folder")?;
-    Some(std::fs::read_to_string(path).expect("the text can be read"))
+    found(data.join(file), "KELVIN_DATA names its folder")
+}
+
+/// The same, read.
+pub(crate) fn text(file: &str) -> Option<String> {
+    data(file).map(|path| std::fs::read_to_string(path).expect("the text can be read"))
 }

@@ -4,4 +4,6 @@ mod characters;
 mod data;
 mod golden;
 mod pytorch;
+mod steps;
 mod text_files;
+mod verse;

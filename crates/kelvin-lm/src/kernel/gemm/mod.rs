@@ -44,14 +44,9 @@ pub struct Blocking {
 impl Default for Blocking {
     /// For 32 kB of first-level, 1 MB of second-level cache.
     fn default() -> Self {
-        Self { depth: 256, columns: 4096, strip: 512 }
+        Self { depth: 384, columns: 4096, strip: 512 }
     }
 }
-
-/// Multiplications below which a second thread costs more than it saves.
-const WORTH_A_THREAD: usize = 1 << 19;
-/// Pieces per thread, so that one that was disturbed leaves its share to the others.
-const PIECES: usize = 4;
 
 /// A product, still to be computed.
 #[derive(Debug, Clone, Copy)]
@@ -69,8 +64,7 @@ impl Gemm<'_> {
         let (m, k, n) = (self.a.rows(), self.a.cols(), self.b.cols());
         assert_eq!(k, self.b.rows(), "the inner dimensions agree");
         assert_eq!(out.len(), m * n, "the output is [m, n]");
-        let wanted = if engine.threads() == 1 { 1 } else { PIECES * engine.threads() };
-        let pieces = wanted.min(m * n * k / WORTH_A_THREAD).min(m.div_ceil(tile::ROWS)).max(1);
+        let pieces = engine.pieces(m * n * k, m.div_ceil(tile::ROWS));
         let Blocking { depth, columns, strip } = engine.blocking();
         for left in (0..n).step_by(columns) {
             let right = n.min(left + columns);

@@ -1,0 +1,3 @@
+//! The figures, as they are written.
+
+mod figures;
