@@ -1,6 +1,8 @@
 //! What differs between a checkpoint and the run that wants to go on from it.
 
-use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+use serde_json::Value;
 
 use super::digest;
 use super::load::Saved;
@@ -34,7 +36,11 @@ pub(super) fn check(
 }
 
 /// Adds a line for each name whose values differ.
-fn between(saved: &Map<String, Value>, wanted: &Map<String, Value>, lines: &mut Vec<String>) {
+fn between(
+    saved: &BTreeMap<String, Value>,
+    wanted: &BTreeMap<String, Value>,
+    lines: &mut Vec<String>,
+) {
     let differ = saved.iter().filter_map(|(name, old)| {
         let new = wanted.get(name).unwrap_or(&Value::Null);
         (old != new).then(|| format!("{name}: {} → {}", shown(old), shown(new)))
@@ -51,13 +57,13 @@ fn shown(value: &Value) -> String {
 }
 
 /// By the names of `config.json`.
-fn of_config(config: &Config) -> Result<Map<String, Value>> {
+fn of_config(config: &Config) -> Result<BTreeMap<String, Value>> {
     let json = config.to_json(ConfigNotes { dtype: Dtype::F32, bos: None, eos: None })?;
     Ok(serde_json::from_str(&json).expect("an object was written"))
 }
 
 /// By the names of the command line.
-fn of_settings(settings: &Settings) -> Map<String, Value> {
+fn of_settings(settings: &Settings) -> BTreeMap<String, Value> {
     match serde_json::to_value(settings) {
         Ok(Value::Object(map)) => {
             map.into_iter().map(|(name, value)| (name.replace('_', "-"), value)).collect()
