@@ -1,6 +1,6 @@
-//! Figures of what language models do: pure functions from numbers to the text of an SVG.
+//! What language models do, measured and drawn: traces, samples, metrics, comparisons, figures.
 //!
-//! Nothing here knows a model, a file or a clock. The same numbers give the same bytes.
+//! Nothing here knows a model or a clock. The same numbers give the same bytes.
 //!
 //! ```
 //! use kelvin_lab::figure::{Axis, Figure, Ink};
@@ -13,6 +13,12 @@
 
 #![forbid(unsafe_code)]
 
+mod error;
 pub mod figure;
+mod sample;
+pub mod trace;
 
+pub use error::{Error, Result};
 pub use figure::Figure;
+pub use sample::Sample;
+pub use trace::Trace;

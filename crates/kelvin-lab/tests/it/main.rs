@@ -1,3 +1,4 @@
 //! The figures, as they are written.
 
 mod figures;
+mod traces;

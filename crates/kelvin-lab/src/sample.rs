@@ -1,0 +1,36 @@
+//! One text that a policy made of a prompt, with the numbers of each of its tokens.
+
+use kelvin::TokenId;
+use serde::{Deserialize, Serialize};
+
+/// One continuation: what comparisons and sweeps count, and what their files hold.
+///
+/// Every list of numbers has one entry for each token of `token_ids`, the one that ended the text
+/// included.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Sample {
+    /// Which policy made it: the place of its cell in the grid, or among the policies compared.
+    pub cell: usize,
+    /// The place of its prompt among the prompts.
+    pub prompt: usize,
+    /// Its place among the samples of its cell and prompt; its random numbers' `choice`.
+    pub sample: u32,
+    /// The random stream that its draws came from.
+    pub stream: u64,
+    /// The continuation alone, without the prompt.
+    pub text: String,
+    /// Its tokens.
+    pub token_ids: Vec<TokenId>,
+    /// Why it ended: `eos`, `length`, `stop`, `interrupted`.
+    pub finish: String,
+    /// Logprob of each token in the model's distribution, in nats.
+    pub raw_logprobs: Vec<f64>,
+    /// Logprob of each token in the distribution it was drawn from, in nats.
+    pub logprobs: Vec<f64>,
+    /// Entropy of the model's distribution at each token, in nats.
+    pub raw_entropies: Vec<f64>,
+    /// Entropy of the distribution that each token was drawn from, in nats.
+    pub entropies: Vec<f64>,
+    /// Tokens left to draw from: the size of the nucleus.
+    pub kept: Vec<u32>,
+}
