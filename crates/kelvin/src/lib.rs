@@ -86,6 +86,7 @@ pub mod stage;
 pub mod stats;
 mod token;
 pub mod trace;
+mod verdict;
 
 pub use candidates::Candidates;
 pub use decimal::Decimal;
@@ -99,3 +100,4 @@ pub use softmax::Softmax;
 pub use spec::build_stage;
 pub use token::TokenId;
 pub use trace::TraceStep;
+pub use verdict::Verdict;

@@ -3,8 +3,12 @@
 pub(crate) mod chat;
 pub(crate) mod context;
 pub(crate) mod engine;
+pub(crate) mod explain;
 pub(crate) mod policy;
 pub(crate) mod randomness;
+pub(crate) mod replay;
+pub(crate) mod rescore;
+pub(crate) mod trace;
 pub(crate) mod train;
 
 use clap::builder::{PossibleValuesParser, Styles};
@@ -33,8 +37,8 @@ pub(crate) fn command() -> Command {
         .styles(styles())
         .arg(color().global(true))
         .arg(quiet().global(true))
-        .subcommands([generate(), chat(), next(), score(), train::command(), tour(), models()])
-        .subcommands([stages(), presets(), examples(), doctor(), bench(), completions()])
+        .subcommands([generate(), chat(), next(), explain::command(), replay::command(), rescore::command(), score(), train::command(), tour()])
+        .subcommands([models(), stages(), presets(), examples(), doctor(), bench(), completions()])
 }
 
 fn styles() -> Styles {
@@ -63,6 +67,7 @@ fn generate() -> Command {
         .arg(chat::flag())
         .args(chat::args().map(|arg| arg.requires("chat")))
         .args([show().help("List the tokens, each with N candidates"), json()])
+        .args(trace::args())
 }
 
 /// `kelvin chat` by itself; a conversation reads its settings with it again.
@@ -85,6 +90,7 @@ pub(crate) fn chat() -> Command {
         .args([show_special(), echo(), raw_text()])
         .args(chat::args())
         .args([show().help("List the tokens, each with N candidates"), json()])
+        .args(trace::args())
 }
 
 fn next() -> Command {

@@ -12,6 +12,7 @@ mod real;
 mod reference;
 mod score;
 mod tiny;
+mod traces;
 mod train;
 mod transcripts;
 mod transformers;
