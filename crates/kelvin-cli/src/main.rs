@@ -14,6 +14,7 @@ mod examples;
 mod exit;
 mod input;
 mod json;
+mod lines;
 mod load;
 mod memory;
 mod models;
@@ -79,6 +80,7 @@ fn run(matches: Result<ArgMatches, clap::Error>, console: &mut Console<'_>) -> R
         "chat" => cmd::chat::run(matches, console),
         "score" => cmd::score::run(matches, console),
         "train" => cmd::train::run(matches, console),
+        "lesson" => cmd::lesson::run(matches, console),
         "tour" => cmd::tour::run(matches, console),
         "models" => cmd::models::run(matches, console),
         "doctor" => cmd::doctor::run(matches, console),

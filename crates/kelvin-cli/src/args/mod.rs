@@ -4,6 +4,7 @@ pub(crate) mod chat;
 pub(crate) mod context;
 pub(crate) mod engine;
 pub(crate) mod explain;
+pub(crate) mod lesson;
 pub(crate) mod policy;
 pub(crate) mod randomness;
 pub(crate) mod replay;
@@ -37,7 +38,7 @@ pub(crate) fn command() -> Command {
         .styles(styles())
         .arg(color().global(true))
         .arg(quiet().global(true))
-        .subcommands([generate(), chat(), next(), explain::command(), replay::command(), rescore::command(), score(), train::command(), tour()])
+        .subcommands([generate(), chat(), next(), explain::command(), replay::command(), rescore::command(), score(), train::command(), tour(), lesson::command()])
         .subcommands([models(), stages(), presets(), examples(), doctor(), bench(), completions()])
 }
 
