@@ -15,6 +15,7 @@
 
 mod error;
 pub mod figure;
+pub mod report;
 pub mod rescore;
 mod sample;
 pub mod trace;
