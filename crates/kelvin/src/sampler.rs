@@ -35,6 +35,8 @@ pub struct Sampler {
     seed: Seed,
     history: History,
     workspace: Workspace,
+    /// For the head of a trace.
+    head_workspace: Workspace,
     level: Level,
 }
 
@@ -51,8 +53,15 @@ impl Sampler {
         }
         pipeline.check_tokens(vocab_size)?;
         let history = History::new(pipeline.stages().iter().filter_map(|stage| stage.scope()));
-        let (workspace, level) = (Workspace::default(), Level::detect());
-        Ok(Self { pipeline, vocab_size, seed: Seed::default(), history, workspace, level })
+        Ok(Self {
+            pipeline,
+            vocab_size,
+            seed: Seed::default(),
+            history,
+            workspace: Workspace::default(),
+            head_workspace: Workspace::default(),
+            level: Level::detect(),
+        })
     }
 
     /// The same sampler with another seed.
@@ -166,9 +175,11 @@ impl Sampler {
     pub fn sample_traced(&mut self, logits: &[f32], depth: usize) -> Result<TraceStep> {
         let coin = Coin { seed: self.seed, position: self.position() };
         let greedy = self.pipeline.is_greedy();
-        let mut tracer = Tracer::new(depth, self.level);
-        let candidates = self.run(logits, &mut tracer)?;
-        Ok(tracer.finish(candidates, coin, greedy))
+        let mut workspace = core::mem::take(&mut self.head_workspace);
+        let mut tracer = Tracer::new(depth, self.level, &mut workspace);
+        let step = self.run(logits, &mut tracer).map(|it| tracer.finish(it, coin, greedy));
+        self.head_workspace = workspace;
+        step
     }
 
     /// What the policy makes of a token that somebody else chose: whether it could have come here, and

@@ -1,5 +1,6 @@
 //! The figures, as they are written.
 
 mod figures;
+mod reports;
 mod rescore;
 mod traces;
