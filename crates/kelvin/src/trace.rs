@@ -223,7 +223,6 @@ impl<'w> Tracer<'w> {
 impl Observer for Tracer<'_> {
     fn start(&mut self, candidates: &mut Candidates<'_>) {
         self.raw = Softmax::of(candidates);
-        self.kept = candidates.kept();
         let logits = candidates.raw();
         let mut best = Candidates::new(logits, self.workspace, self.level)
             .expect("the row was usable a moment ago");
@@ -232,7 +231,12 @@ impl Observer for Tracer<'_> {
         best.visit(|token, logit, _| ranked.push(Rank::new(logit, token)));
         ranked.sort_unstable();
         ranked.truncate(self.depth);
-        self.tail = tail::summarise(logits, ranked.last().copied(), self.level);
+        let limit = ranked.last().map(|last| logits[last.token() as usize]);
+        let is_tie = |rank: &&Rank| Some(logits[rank.token() as usize]) == limit;
+        let n_ties = ranked.iter().filter(is_tie).count();
+        let limit = limit.unwrap_or_else(|| best.max());
+        self.tail = tail::summarise(logits, limit, n_ties, self.level);
+        self.kept = ranked.len() + self.tail.iter().map(|bin| bin.count).sum::<usize>();
         self.head.extend(ranked.iter().map(|rank| {
             let token = rank.token();
             let logit = logits[token as usize];
