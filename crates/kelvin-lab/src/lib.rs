@@ -13,8 +13,10 @@
 
 #![forbid(unsafe_code)]
 
+pub mod compare;
 mod error;
 pub mod figure;
+pub mod measure;
 mod sample;
 pub mod trace;
 

@@ -34,3 +34,13 @@ pub struct Sample {
     /// Tokens left to draw from: the size of the nucleus.
     pub kept: Vec<u32>,
 }
+
+impl Sample {
+    /// Its tokens without the one that ended the text: what metrics of tokens look at.
+    pub fn body(&self) -> &[TokenId] {
+        match self.token_ids.split_last() {
+            Some((_, body)) if self.finish == "eos" => body,
+            _ => &self.token_ids,
+        }
+    }
+}
