@@ -11,6 +11,7 @@ mod console;
 mod engine;
 mod examples;
 mod exit;
+mod experiment;
 mod input;
 mod json;
 mod load;

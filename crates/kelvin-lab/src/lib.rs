@@ -22,5 +22,5 @@ pub mod trace;
 
 pub use error::{Error, Result};
 pub use figure::Figure;
-pub use sample::Sample;
+pub use sample::{Key, Sample};
 pub use trace::Trace;
