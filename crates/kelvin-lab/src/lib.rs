@@ -18,6 +18,7 @@ mod error;
 pub mod figure;
 pub mod measure;
 mod sample;
+pub mod sweep;
 pub mod trace;
 
 pub use error::{Error, Result};

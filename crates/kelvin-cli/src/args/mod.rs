@@ -5,6 +5,7 @@ pub(crate) mod context;
 pub(crate) mod engine;
 pub(crate) mod policy;
 pub(crate) mod randomness;
+pub(crate) mod sweep;
 pub(crate) mod train;
 
 use clap::builder::{PossibleValuesParser, Styles};
@@ -34,6 +35,7 @@ pub(crate) fn command() -> Command {
         .arg(color().global(true))
         .arg(quiet().global(true))
         .subcommands([generate(), chat(), next(), score(), train::command(), tour(), models()])
+        .subcommands([sweep::command(), sweep::merge()])
         .subcommands([stages(), presets(), examples(), doctor(), bench(), completions()])
 }
 
@@ -333,12 +335,16 @@ fn length() -> [Arg; 3] {
             .default_value("1")
             .value_parser(value_parser!(u32).range(1..=1024))
             .help("Independent samples of each prompt"),
-        Arg::new("stop")
-            .long("stop")
-            .value_name("TEXT")
-            .action(ArgAction::Append)
-            .help("End where this text appears, and leave it out; may be repeated"),
+        stop(),
     ]
+}
+
+fn stop() -> Arg {
+    Arg::new("stop")
+        .long("stop")
+        .value_name("TEXT")
+        .action(ArgAction::Append)
+        .help("End where this text appears, and leave it out; may be repeated")
 }
 
 fn max_new_tokens() -> Arg {

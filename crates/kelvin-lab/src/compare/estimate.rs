@@ -66,11 +66,7 @@ pub fn estimate(metric: &Metric, groups: &[Group<'_>]) -> Option<Estimate> {
 /// same numbers for the same prompts, and these are drawn again, or left out, together: with common
 /// random numbers that makes the interval narrower. `None` where the two do not pair, and where the
 /// metric is not defined.
-pub fn difference(
-    metric: &Metric,
-    base: &[Group<'_>],
-    groups: &[Group<'_>],
-) -> Option<Estimate> {
+pub fn difference(metric: &Metric, base: &[Group<'_>], groups: &[Group<'_>]) -> Option<Estimate> {
     let sizes = |groups: &[Group<'_>]| -> Vec<usize> {
         groups.iter().map(|group| group.samples.len()).collect()
     };
