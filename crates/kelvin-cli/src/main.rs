@@ -12,6 +12,7 @@ mod decision;
 mod engine;
 mod examples;
 mod exit;
+mod experiment;
 mod input;
 mod json;
 mod load;
@@ -79,6 +80,8 @@ fn run(matches: Result<ArgMatches, clap::Error>, console: &mut Console<'_>) -> R
         "chat" => cmd::chat::run(matches, console),
         "score" => cmd::score::run(matches, console),
         "train" => cmd::train::run(matches, console),
+        "sweep" => cmd::sweep::run(matches, console),
+        "merge" => cmd::merge::run(matches, console),
         "tour" => cmd::tour::run(matches, console),
         "models" => cmd::models::run(matches, console),
         "doctor" => cmd::doctor::run(matches, console),

@@ -8,6 +8,7 @@ pub(crate) mod policy;
 pub(crate) mod randomness;
 pub(crate) mod replay;
 pub(crate) mod rescore;
+pub(crate) mod sweep;
 pub(crate) mod trace;
 pub(crate) mod train;
 
@@ -37,8 +38,10 @@ pub(crate) fn command() -> Command {
         .styles(styles())
         .arg(color().global(true))
         .arg(quiet().global(true))
-        .subcommands([generate(), chat(), next(), explain::command(), replay::command(), rescore::command(), score(), train::command(), tour()])
-        .subcommands([models(), stages(), presets(), examples(), doctor(), bench(), completions()])
+        .subcommands([generate(), chat(), next(), explain::command(), replay::command()])
+        .subcommands([rescore::command(), sweep::command(), sweep::merge(), score()])
+        .subcommands([train::command(), tour(), models(), stages(), presets(), examples()])
+        .subcommands([doctor(), bench(), completions()])
 }
 
 fn styles() -> Styles {
@@ -339,12 +342,16 @@ fn length() -> [Arg; 3] {
             .default_value("1")
             .value_parser(value_parser!(u32).range(1..=1024))
             .help("Independent samples of each prompt"),
-        Arg::new("stop")
-            .long("stop")
-            .value_name("TEXT")
-            .action(ArgAction::Append)
-            .help("End where this text appears, and leave it out; may be repeated"),
+        stop(),
     ]
+}
+
+fn stop() -> Arg {
+    Arg::new("stop")
+        .long("stop")
+        .value_name("TEXT")
+        .action(ArgAction::Append)
+        .help("End where this text appears, and leave it out; may be repeated")
 }
 
 fn max_new_tokens() -> Arg {

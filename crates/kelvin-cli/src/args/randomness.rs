@@ -53,6 +53,14 @@ impl Randomness {
         }
     }
 
+    /// The same with this seed, where there is one and nobody typed another.
+    pub(crate) fn or_seed(self, seed: Option<u64>) -> Self {
+        match seed.filter(|_| self.random) {
+            Some(seed) => Self { seed, random: false, ..self },
+            None => self,
+        }
+    }
+
     /// What other flags say; where they name no seed, this one stays.
     pub(crate) fn changed(self, matches: &ArgMatches) -> Self {
         let Self { seed, random, .. } = self;

@@ -11,6 +11,7 @@ mod conformance;
 mod enumerate;
 mod levels;
 mod math;
+mod measured;
 mod properties;
 mod registry;
 mod softmax;
