@@ -70,6 +70,7 @@ fn run(matches: Result<ArgMatches, clap::Error>, console: &mut Console<'_>) -> R
         "generate" => cmd::generate::run(matches, console),
         "next" => cmd::next::run(matches, console),
         "chat" => cmd::chat::run(matches, console),
+        "compare" => cmd::compare::run(matches, console),
         "score" => cmd::score::run(matches, console),
         "train" => cmd::train::run(matches, console),
         "tour" => cmd::tour::run(matches, console),

@@ -1,6 +1,7 @@
 //! The command line: its commands and flags, built from the registry of stages.
 
 pub(crate) mod chat;
+mod compare;
 pub(crate) mod context;
 pub(crate) mod engine;
 pub(crate) mod policy;
@@ -34,6 +35,7 @@ pub(crate) fn command() -> Command {
         .arg(color().global(true))
         .arg(quiet().global(true))
         .subcommands([generate(), chat(), next(), score(), train::command(), tour(), models()])
+        .subcommand(compare::command())
         .subcommands([stages(), presets(), examples(), doctor(), bench(), completions()])
 }
 

@@ -128,7 +128,9 @@ impl Metric {
             Rule::Set(of) => of(group),
             Rule::Mean(_) | Rule::Pooled(..) => {
                 let parts = group.samples.iter().map(|sample| self.parts(sample));
-                self.of_parts(parts.fold([0.0; 2], |sum, part| [sum[0] + part[0], sum[1] + part[1]]))
+                self.of_parts(
+                    parts.fold([0.0; 2], |sum, part| [sum[0] + part[0], sum[1] + part[1]]),
+                )
             }
         }
     }

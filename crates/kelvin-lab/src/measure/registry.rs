@@ -4,8 +4,8 @@ use kelvin::{TokenId, math, stats};
 
 use super::likelihood::{minus_sum, pooled};
 use super::{
-    Direction, Group, Metric, Rule, different, distinct, longest_repeat, loop_at_end,
-    mode_share, rep, self_bleu, unique_characters,
+    Direction, Group, Metric, Rule, different, distinct, longest_repeat, loop_at_end, mode_share,
+    rep, self_bleu, unique_characters,
 };
 use crate::Sample;
 

@@ -75,7 +75,8 @@ struct Most {
 
 impl<'a> Counts<'a> {
     fn of(continuations: &[&'a [TokenId]], n: usize) -> Self {
-        let own: Vec<BTreeMap<&[TokenId], u32>> = continuations.iter().map(|it| count(it, n)).collect();
+        let own: Vec<BTreeMap<&[TokenId], u32>> =
+            continuations.iter().map(|it| count(it, n)).collect();
         let mut most: BTreeMap<&[TokenId], Most> = BTreeMap::new();
         for (owner, counts) in own.iter().enumerate() {
             for (&ngram, &count) in counts {

@@ -1,4 +1,7 @@
-//! The figures, as they are written.
+//! Records, metrics, comparisons and figures, from the outside.
 
+mod compare;
 mod figures;
+mod golden;
+mod measure;
 mod traces;
