@@ -22,9 +22,7 @@ impl Resamples {
         for (block, four) in (0..).zip(places.chunks_mut(4)) {
             let words = philox4x32(key, [resample, block, 0, Domain::Resample as u32]);
             for (place, word) in four.iter_mut().zip(words) {
-                #[expect(clippy::cast_possible_truncation, reason = "below the number of samples")]
-                let picked = (u64::from(word) * n >> 32) as usize;
-                *place = picked;
+                *place = ((u64::from(word) * n) >> 32) as usize;
             }
         }
     }

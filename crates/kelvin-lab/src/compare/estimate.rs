@@ -90,15 +90,15 @@ fn bootstrapped(
     sides: &[&[Group<'_>]],
     compared: impl Fn(&[f64]) -> f64,
 ) -> Option<Interval> {
-    let sizes: Vec<usize> = sides[0].iter().map(|group| group.samples.len()).collect();
-    if sizes.iter().any(|&n| n < 2) {
+    let n_samples: Vec<usize> = sides[0].iter().map(|group| group.samples.len()).collect();
+    if n_samples.iter().any(|&n| n < 2) {
         return None;
     }
     let parts: Vec<Vec<Vec<[f64; 2]>>> = sides
         .iter()
         .map(|groups| groups.iter().map(|group| parts(metric, group)).collect())
         .collect();
-    let mut places: Vec<Vec<usize>> = sizes.iter().map(|&n| vec![0; n]).collect();
+    let mut places: Vec<Vec<usize>> = n_samples.iter().map(|&n| vec![0; n]).collect();
     let mut values = Vec::new();
     for resample in 0..N_RESAMPLES {
         for places in &mut places {

@@ -112,6 +112,10 @@ impl Plan {
         for name in ["prompts", "example", "target"] {
             again.extend(text(matches, name).map(|value| format!("--{name} {}", quoted(value))));
         }
+        if let Some(counts) = matches.get_many::<u64>("observed") {
+            let counts: Vec<String> = counts.map(u64::to_string).collect();
+            again.push(format!("--observed {}", counts.join(",")));
+        }
         for model in model_names(matches).into_iter().flatten() {
             again.push(format!("-m {}", quoted(model)));
         }

@@ -15,8 +15,10 @@ use crate::term::table::{Align, Table};
 use crate::term::text::cut;
 use crate::term::theme;
 
-/// Columns of a row's name.
-const NAME: usize = 30;
+/// Columns of a metric, and of the last one.
+const METRIC: usize = 13;
+/// The least and the most columns of a row's name.
+const NAME: (usize, usize) = (12, 30);
 
 /// Writes the page.
 ///
@@ -29,12 +31,17 @@ pub(super) fn write(
     console: &mut Console<'_>,
 ) -> Result<()> {
     heading(all, console)?;
-    table(all, metrics).write(console.out)?;
+    table(all, metrics, console.width).write(console.out)?;
     writeln!(console.out)?;
     legend(all, metrics, console)?;
     side_by_side::write(all, console)?;
-    let again = [all.plan.again(all.prompts, false)];
-    Ok(paragraph::write(console.out, "again", &again, console.width)?)
+    Ok(again(&all.plan.again(all.prompts, false), console)?)
+}
+
+/// The command that does it again, on one line, so that a shell can have it.
+pub(super) fn again(command: &str, console: &mut Console<'_>) -> io::Result<()> {
+    let quiet = theme::QUIET;
+    writeln!(console.out, "{quiet}again{quiet:#}    {command}")
 }
 
 /// The letter of a row: A, B, … Z, A1, ….
@@ -84,7 +91,8 @@ fn heading(all: &All<'_>, console: &mut Console<'_>) -> io::Result<()> {
     writeln!(console.out)
 }
 
-fn table(all: &All<'_>, metrics: &[&'static Metric]) -> Table {
+fn table(all: &All<'_>, metrics: &[&'static Metric], width: usize) -> Table {
+    let room = width.saturating_sub(METRIC * (metrics.len() + 1)).clamp(NAME.0, NAME.1);
     let mut columns = vec![(String::new(), Align::Left)];
     for metric in metrics {
         columns.push((format!("{}{}", metric.name, metric.direction.sign()), Align::Left));
@@ -97,7 +105,7 @@ fn table(all: &All<'_>, metrics: &[&'static Metric]) -> Table {
     let base = all.rows.first().map(|row| row.groups(all.prompts)).unwrap_or_default();
     for (place, row) in all.rows.iter().enumerate() {
         let groups = row.groups(all.prompts);
-        let mut cells = vec![cut(&format!("{} {}", letter(place), name(all, row)), NAME)];
+        let mut cells = vec![cut(&format!("{} {}", letter(place), name(all, row)), room)];
         for metric in metrics {
             let apart = if place == 0 { None } else { difference(metric, &base, &groups) };
             cells.push(cell(estimate(metric, &groups), apart));
@@ -136,15 +144,16 @@ fn legend(all: &All<'_>, metrics: &[&'static Metric], console: &mut Console<'_>)
     let n = count(all.plan.n as usize);
     let is_set = |metric: &&&Metric| matches!(metric.rule, Rule::Set(_));
     let sets: Vec<&str> = metrics.iter().filter(is_set).map(|metric| metric.name).collect();
-    let mut means = vec![format!(
-        "half a 95% interval over the {n} samples of each prompt: bootstrap of {}",
-        count(N_RESAMPLES as usize)
-    )];
+    let mut means = vec![
+        format!("half a 95% interval over the {n} samples of each prompt"),
+        format!("bootstrap of {N_RESAMPLES}"),
+    ];
     if !sets.is_empty() {
         means.push(format!("jackknife for {}", sets.join(", ")));
     }
-    means.push("too few samples for one where it is missing".to_owned());
-    means.truncate(if all.plan.n > 1 { means.len() - 1 } else { means.len() });
+    if all.plan.n < 2 {
+        means = vec!["one sample of each prompt is too few for an interval".to_owned()];
+    }
     paragraph::write(console.out, "±", &means, console.width)?;
     if all.rows.len() > 1 {
         let star =

@@ -86,24 +86,27 @@ impl Drawn {
     }
 }
 
+/// Where draws come from that are made here.
+pub(super) const FROM_LAWS: &str = "from each law";
+
 /// The first lines: what is drawn from, how often, with which numbers.
-pub(super) fn heading(single: &Single<'_>, n_drawn: &str, console: &mut Console<'_>) -> Result<()> {
+pub(super) fn heading(single: &Single<'_>, origin: &str, console: &mut Console<'_>) -> Result<()> {
     let plan = single.plan;
     let row = [format!("example {}", single.name), counted(single.tokens.len(), "token")];
     paragraph::write(console.out, "logits", &row, console.width)?;
     let shared = if plan.is_coupled { "the same in each row" } else { "others in each row" };
-    let draws = [
-        n_drawn.to_owned(),
-        format!("seed {}", plan.randomness.shown()),
-        format!("random numbers {shared}"),
-    ];
+    let mut draws = vec![format!("{} {origin}", count(plan.n as usize))];
+    if origin == FROM_LAWS {
+        draws.push(format!("seed {}", plan.randomness.shown()));
+        draws.push(format!("random numbers {shared}"));
+    }
     paragraph::write(console.out, "draws", &draws, console.width)?;
     Ok(writeln!(console.out)?)
 }
 
 fn write(single: &Single<'_>, console: &mut Console<'_>) -> Result<()> {
     let n = single.plan.n;
-    heading(single, &format!("{} from each law", count(n as usize)), console)?;
+    heading(single, FROM_LAWS, console)?;
     let mut table = Table::new(&[
         ("", Align::Left),
         ("entropy", Align::Right),
@@ -153,11 +156,10 @@ fn write(single: &Single<'_>, console: &mut Console<'_>) -> Result<()> {
                 .to_owned(),
         ),
         ("fit p", "χ² test of the draws against the law; – where too few are expected".to_owned()),
-        ("again", single.plan.again(&[], true)),
     ] {
         paragraph::write(console.out, label, &[told], console.width)?;
     }
-    Ok(())
+    Ok(super::page::again(&single.plan.again(&[], true), console)?)
 }
 
 fn object(single: &Single<'_>) -> Value {

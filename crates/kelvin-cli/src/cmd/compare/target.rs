@@ -4,7 +4,7 @@ use anyhow::Result;
 use kelvin_lab::compare::{ChiSquare, Verdict, n_for_standard_error};
 use serde_json::{Value, json};
 
-use super::single::{Drawn, Single, heading};
+use super::single::{Drawn, FROM_LAWS, Single, heading};
 use crate::console::Console;
 use crate::exit::Failure;
 use crate::suggest;
@@ -55,8 +55,11 @@ pub(super) fn run(
     if is_json {
         return Ok(console.json(&object(single, target, &answers, joint))?);
     }
-    let n_drawn = if is_elsewhere { "counts as given" } else { "from each law" };
-    heading(single, &format!("{} {n_drawn}", count(single.plan.n as usize)), console)?;
+    heading(
+        single,
+        if is_elsewhere { "elsewhere, their counts as given" } else { FROM_LAWS },
+        console,
+    )?;
     table(target, &answers).write(console.out)?;
     writeln!(console.out)?;
     notes(single, joint, console)
@@ -139,11 +142,10 @@ fn notes(single: &Single<'_>, joint: Option<ChiSquare>, console: &mut Console<'_
         ("p-value", "exact two-sided binomial test; below 0.05 the draws do not fit p".to_owned()),
         ("n", format!("draws that give the share a standard error of {}", ERRORS[0])),
         ("joint", joint),
-        ("again", single.plan.again(&[], true)),
     ] {
         paragraph::write(console.out, label, &[told], console.width)?;
     }
-    Ok(())
+    Ok(super::page::again(&single.plan.again(&[], true), console)?)
 }
 
 fn object(
