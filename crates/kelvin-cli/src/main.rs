@@ -78,6 +78,7 @@ fn run(matches: Result<ArgMatches, clap::Error>, console: &mut Console<'_>) -> R
         "replay" => cmd::replay::run(matches, console),
         "rescore" => cmd::rescore::run(matches, console),
         "chat" => cmd::chat::run(matches, console),
+        "compare" => cmd::compare::run(matches, console),
         "score" => cmd::score::run(matches, console),
         "train" => cmd::train::run(matches, console),
         "sweep" => cmd::sweep::run(matches, console),

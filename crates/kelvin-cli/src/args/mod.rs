@@ -1,6 +1,7 @@
 //! The command line: its commands and flags, built from the registry of stages.
 
 pub(crate) mod chat;
+mod compare;
 pub(crate) mod context;
 pub(crate) mod engine;
 pub(crate) mod explain;
@@ -39,9 +40,9 @@ pub(crate) fn command() -> Command {
         .arg(color().global(true))
         .arg(quiet().global(true))
         .subcommands([generate(), chat(), next(), explain::command(), replay::command()])
-        .subcommands([rescore::command(), sweep::command(), sweep::merge(), score()])
-        .subcommands([train::command(), tour(), models(), stages(), presets(), examples()])
-        .subcommands([doctor(), bench(), completions()])
+        .subcommands([rescore::command(), compare::command(), sweep::command(), sweep::merge()])
+        .subcommands([score(), train::command(), tour(), models(), stages(), presets()])
+        .subcommands([examples(), doctor(), bench(), completions()])
 }
 
 fn styles() -> Styles {
