@@ -68,6 +68,7 @@ fn run(matches: Result<ArgMatches, clap::Error>, console: &mut Console<'_>) -> R
     match name {
         "generate" => cmd::generate::run(matches, console),
         "next" => cmd::next::run(matches, console),
+        "explain" => cmd::explain::run(matches, console),
         "chat" => cmd::chat::run(matches, console),
         "score" => cmd::score::run(matches, console),
         "train" => cmd::train::run(matches, console),

@@ -249,7 +249,7 @@ impl Job {
                 "schema": "kelvin.trace/1",
                 "kelvin": env!("CARGO_PKG_VERSION"),
                 "model": loaded.json(),
-                "dialect": "native",
+                "dialect": policy.dialect.name,
                 "pipeline": policy.pipeline.to_string(),
                 "settings": crate::json::settings(&self.settings(policy)),
                 "seed": seed.seed,
@@ -388,7 +388,7 @@ fn introduce(
     let n_tokens = job.prompts.iter().map(|prompt| prompt.ids.len()).sum();
     let mut facts = loaded.facts();
     facts.push(counted(n_tokens, "prompt token"));
-    facts.push("dialect native".to_owned());
+    facts.push(format!("dialect {}", policy.dialect.name));
     facts.extend(context::shown(job.context, loaded));
     facts.extend_from_slice(&job.facts);
     facts.push(format!("seed {}", randomness.shown()));

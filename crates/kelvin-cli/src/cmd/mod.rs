@@ -5,6 +5,7 @@ pub(crate) mod chat;
 pub(crate) mod completions;
 pub(crate) mod doctor;
 pub(crate) mod examples;
+pub(crate) mod explain;
 pub(crate) mod generate;
 pub(crate) mod models;
 pub(crate) mod next;

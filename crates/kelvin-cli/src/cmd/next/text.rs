@@ -49,7 +49,7 @@ pub(super) fn write(account: &Account, look: Look, out: &mut dyn Write) -> io::R
 fn header(account: &Account) -> String {
     let mut parts = vec![account.subject.name.clone()];
     parts.extend(account.subject.facts.iter().cloned());
-    parts.push("dialect native".to_owned());
+    parts.push(format!("dialect {}", account.policy.dialect.name));
     parts.push(format!("seed {}", account.seed_shown));
     parts.join(" · ")
 }
