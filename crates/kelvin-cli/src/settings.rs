@@ -207,8 +207,11 @@ fn named_dialect(matches: &ArgMatches) -> Result<&'static Dialect, Failure> {
     let dialect = find_dialect(text(matches, "dialect").unwrap_or(dialect::NATIVE.name))?;
     if dialect.name != dialect::NATIVE.name && text(matches, "pipeline").is_some() {
         let name = dialect.name;
-        let what = format!("--dialect {name} has no say in --pipeline: its text holds order and rules");
-        return Err(Failure::typed(what).hint("take the flags of single stages, or leave --dialect out"));
+        let what =
+            format!("--dialect {name} has no say in --pipeline: its text holds order and rules");
+        return Err(
+            Failure::typed(what).hint("take the flags of single stages, or leave --dialect out")
+        );
     }
     Ok(dialect)
 }
@@ -298,7 +301,9 @@ impl<'a> Layers<'a> {
         let line = |(info, default): (&&StageInfo, &DefaultSetting)| {
             let (name, arguments, dialect) = (info.name, &default.arguments, self.dialect.name);
             let source = default.source;
-            format!("{source}: {name}({arguments}) is not applied: dialect {dialect} has no such stage")
+            format!(
+                "{source}: {name}({arguments}) is not applied: dialect {dialect} has no such stage"
+            )
         };
         values.map(line).collect()
     }

@@ -57,11 +57,12 @@ pub struct Floats {
 }
 
 /// f32, summed from the least probable token.
-const F32_UPWARDS: Floats = Floats { name: "f32", unit: f32::EPSILON as f64 / 2.0, upwards: true };
+const F32_UPWARDS: Floats = Floats { name: "f32", unit: 1.0 / 16_777_216.0, upwards: true };
 /// f32, summed from the most probable token.
 const F32_DOWNWARDS: Floats = Floats { upwards: false, ..F32_UPWARDS };
 /// f64, summed from the most probable token.
-const F64_DOWNWARDS: Floats = Floats { name: "f64", unit: f64::EPSILON / 2.0, upwards: false };
+const F64_DOWNWARDS: Floats =
+    Floats { name: "f64", unit: 1.0 / 9_007_199_254_740_992.0, upwards: false };
 
 /// A stage of a dialect.
 #[derive(Debug)]

@@ -25,12 +25,13 @@ fn diff() -> Arg {
         .value_names(["A", "B"])
         .num_args(2)
         .conflicts_with_all(["dialect", "pipeline"])
-        .help("Compare two dialects under the same flags: tokens, shares, and how far apart they are")
+        .help(
+            "Compare two dialects under the same flags: tokens, shares, and how far apart they are",
+        )
 }
 
 fn fragile() -> Arg {
-    Arg::new("fragile")
-        .long("fragile")
-        .action(ArgAction::SetTrue)
-        .help("Say where the rounding of the --dialect's engine could decide otherwise than its rule")
+    Arg::new("fragile").long("fragile").action(ArgAction::SetTrue).help(
+        "Say where the rounding of the --dialect's engine could decide otherwise than its rule",
+    )
 }

@@ -15,7 +15,7 @@ use crate::cmd::next::account::Subject;
 use crate::console::Console;
 use crate::exit::Code;
 use crate::json::settings;
-use crate::settings::{Policy, find_dialect};
+use crate::settings::{Origin, Policy, Setting, find_dialect};
 use crate::term::number::{count, counted, percent, shortest};
 use crate::term::paragraph;
 use crate::term::table::{Align, Table};
@@ -87,10 +87,9 @@ impl Side {
         }
     }
 
-    /// The text of a stage, where the pipeline has it.
-    fn stage(&self, name: &str) -> Option<&str> {
-        let settings = &self.policy.settings;
-        settings.iter().find(|setting| setting.name == name).map(|setting| setting.shown.as_str())
+    /// The setting of a stage, where the pipeline has it.
+    fn setting(&self, name: &str) -> Option<&Setting> {
+        self.policy.settings.iter().find(|setting| setting.name == name)
     }
 
     fn order(&self) -> Vec<&'static str> {
@@ -126,8 +125,9 @@ impl Difference {
     fn between(subject: Subject, a: Side, b: Side) -> Self {
         let logit = |token: TokenId| subject.logits[token as usize];
         let ids = (0..).take(subject.logits.len());
-        let mut tokens: Vec<TokenId> =
-            ids.filter(|&id: &TokenId| a.law[id as usize] > 0.0 || b.law[id as usize] > 0.0).collect();
+        let mut tokens: Vec<TokenId> = ids
+            .filter(|&id: &TokenId| a.law[id as usize] > 0.0 || b.law[id as usize] > 0.0)
+            .collect();
         tokens.sort_by(|&x, &y| (logit(y) + 0.0).total_cmp(&(logit(x) + 0.0)).then(x.cmp(&y)));
         let total_variation = stats::total_variation(&a.law, &b.law);
         Self { subject, a, b, tokens, total_variation }
@@ -146,7 +146,8 @@ impl Difference {
 
     /// The tokens of a listing of `show` rows: the best, and those that only one side can draw first.
     fn listed(&self, show: usize) -> Vec<TokenId> {
-        let differs = |id: TokenId| (self.a.law[id as usize] > 0.0) != (self.b.law[id as usize] > 0.0);
+        let differs =
+            |id: TokenId| (self.a.law[id as usize] > 0.0) != (self.b.law[id as usize] > 0.0);
         let (mut one, mut both): (Vec<usize>, Vec<usize>) =
             (0..self.tokens.len()).partition(|&at| differs(self.tokens[at]));
         one.truncate(show.div_ceil(2).max(show.saturating_sub(both.len())));
@@ -224,7 +225,8 @@ impl Difference {
         let listed = self.listed(show);
         for &token in &listed {
             let [head_a, head_b] = [a, b].map(|side| Self::head(side, token));
-            let raw = head_a.map_or(String::new(), |head| percent(head.raw_p * (1.0 - subject.other)));
+            let raw =
+                head_a.map_or(String::new(), |head| percent(head.raw_p * (1.0 - subject.other)));
             let removed = |side: &Side, head| {
                 Some(format!("{} of {} removes it", side.remover(head)?, side.name()))
             };
@@ -272,52 +274,59 @@ impl Difference {
             [self.removes(b, a), self.removes(a, b)].into_iter().flatten().collect();
         if parts.is_empty() {
             let (kept, apart) = (counted(a.step.support, "token"), percent(self.total_variation));
-            return format!("Both can draw the same {kept}, but {apart} of the draws fall otherwise.");
+            return format!(
+                "Both can draw the same {kept}, but {apart} of the draws fall otherwise."
+            );
         }
-        let why = self.why().map(|why| format!(": {why}")).unwrap_or_default();
-        format!("{}{why}.", parts.join(", and "))
+        format!("{}.", parts.join("; "))
     }
 
-    /// `seed4 removes perched, 5.8% of native's draws`.
+    /// `seed4's top-p removes perched, 5.8% of native's draws: it drops the token that crosses the mass`.
     fn removes(&self, remover: &Side, keeper: &Side) -> Option<String> {
         let tokens: Vec<TokenId> = self.only(keeper, remover).collect();
+        let &best = tokens.first()?;
         let p: f64 = tokens.iter().map(|&id| keeper.law[id as usize]).sum();
-        let first = self.subject.names.visible(*tokens.first()?);
-        let what = match tokens.len() {
-            1 => first,
-            n => format!("{first} and {} more", count(n - 1)),
+        let more = match tokens.len() {
+            1 => String::new(),
+            n => format!(" and {} more", count(n - 1)),
         };
-        let stage = remover.remover(Self::head(remover, tokens[0]));
-        let stage = stage.map(|stage| format!("'s {stage}")).unwrap_or_default();
+        let stage = remover.remover(Self::head(remover, best));
+        let shown = stage.map(|stage| format!("'s {stage}")).unwrap_or_default();
+        let why = stage.and_then(|stage| self.why(stage, best, remover, keeper));
         Some(format!(
-            "{}{stage} removes {what}, {} of {}'s draws",
+            "{}{shown} removes {}{more}, {} of {}'s draws{}",
             remover.name(),
+            self.subject.names.visible(best),
             percent(p),
-            keeper.name()
+            keeper.name(),
+            why.map(|why| format!(": {why}")).unwrap_or_default(),
         ))
     }
 
-    /// The rule behind a difference of what can be drawn, where it shows in the pipelines.
-    fn why(&self) -> Option<String> {
-        let Self { a, b, .. } = self;
-        let stages = a.order().into_iter().filter(|name| a.stage(name) != b.stage(name));
-        let told = |side: &Side, name: &str, what: &str| {
-            side.stage(name).is_some_and(|shown| shown.contains(what)).then(|| side.name())
+    /// The rule by which a stage of the one removes a token that the other keeps, where it shows.
+    #[expect(clippy::float_cmp, reason = "tokens tie when their logits are equal")]
+    fn why(
+        &self,
+        stage: &str,
+        token: TokenId,
+        remover: &Side,
+        keeper: &Side,
+    ) -> Option<&'static str> {
+        let own = remover.setting(stage)?;
+        let Some(theirs) = keeper.setting(stage) else {
+            return matches!(own.origin, Origin::Dialect(_)).then_some("it is set unasked");
         };
-        for name in stages {
-            for side in [a, b] {
-                if let Some(side) = told(side, name, "crossing=drop") {
-                    return Some(format!("{side} drops the token that crosses the mass"));
-                }
-                if let Some(side) = told(side, name, "ties=all") {
-                    return Some(format!("{side} keeps every token that ties at the edge of {name}"));
-                }
-                if let Some(side) = told(side, name, "ties=last") {
-                    return Some(format!("of tied tokens {side} keeps the larger ids"));
-                }
-            }
+        let drops = |setting: &Setting| setting.shown.contains("crossing=drop");
+        if drops(own) && !drops(theirs) {
+            return Some("it drops the token that crosses the mass");
         }
-        (a.order() != b.order()).then(|| "their stages differ, or run in another order".to_owned())
+        let logit = |token: TokenId| self.subject.logits[token as usize];
+        let stays = |other: &&TokenId| remover.law[**other as usize] > 0.0;
+        let ties = self.tokens.iter().filter(stays).any(|&other| logit(other) == logit(token));
+        if ties && own.shown != theirs.shown {
+            return Some("it ties with one that stays");
+        }
+        (remover.order() != keeper.order()).then_some("the stages run in another order")
     }
 }
 

@@ -57,11 +57,12 @@ impl Input {
     /// The last token within the mass p and the first one beyond, where there are such.
     pub(super) fn of_mass(&self, p: f64, drops_crossing: bool) -> Vec<Edge> {
         let n = self.tokens.len();
-        let before: Vec<f64> = self.running((0..n).map(|at| self.share(at)));
+        let before: Vec<f64> = running((0..n).map(|at| self.share(at))).collect();
         // what decides about a token: the mass before it, or, where the crossing token goes, with it
         let decisive = |at: usize| before[at] + if drops_crossing { self.share(at) } else { 0.0 };
-        let is_kept =
-            |at: usize| at == 0 || if drops_crossing { decisive(at) <= p } else { decisive(at) < p };
+        let is_kept = |at: usize| {
+            at == 0 || if drops_crossing { decisive(at) <= p } else { decisive(at) < p }
+        };
         let kept = (0..n).take_while(|&at| is_kept(at)).count();
         let edge = |at: usize| Edge {
             token: self.tokens[at].0,
@@ -82,18 +83,8 @@ impl Input {
             ((0..=at).map(|at| self.share(at)).collect(), p)
         };
         let sum: f64 = parts.iter().sum();
-        let running: f64 = self.running(parts.iter().copied().chain([0.0])).iter().sum();
-        self.floats.unit * (running + self.roundings * sum + threshold)
-    }
-
-    /// The sums before each part.
-    fn running(&self, parts: impl Iterator<Item = f64>) -> Vec<f64> {
-        let before = parts.scan(0.0, |sum, part| {
-            let before = *sum;
-            *sum += part;
-            Some(before)
-        });
-        before.collect()
+        let sums: f64 = running(parts.iter().copied().chain([0.0])).sum();
+        self.floats.unit * (sums + self.roundings * sum + threshold)
     }
 
     /// The tokens on both sides of a floor, which is a share of `whole` (the best token's, or all of the
@@ -108,7 +99,10 @@ impl Input {
             distance: (ratio(at) - 1.0).abs(),
             bound: 2.0 * self.floats.unit * self.roundings,
         };
-        (kept.saturating_sub(1)..self.tokens.len().min(kept + 1)).filter(|&at| at > 0).map(edge).collect()
+        (kept.saturating_sub(1)..self.tokens.len().min(kept + 1))
+            .filter(|&at| at > 0)
+            .map(edge)
+            .collect()
     }
 
     /// The k-th token and the next; distances are in nats. Tokens that tie stay together where
@@ -124,6 +118,15 @@ impl Input {
         let edge = |at: usize| Edge { token: self.tokens[at].0, kept: at < k, distance, bound };
         vec![edge(k - 1), edge(k)]
     }
+}
+
+/// The sum before each part.
+fn running(parts: impl Iterator<Item = f64>) -> impl Iterator<Item = f64> {
+    parts.scan(0.0, |sum, part| {
+        let before = *sum;
+        *sum += part;
+        Some(before)
+    })
 }
 
 #[cfg(test)]

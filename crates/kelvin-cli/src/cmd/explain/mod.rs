@@ -12,5 +12,9 @@ use crate::exit::Code;
 
 /// Runs the command.
 pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Code> {
-    if matches.get_flag("fragile") { fragile::run(matches, console) } else { diff::run(matches, console) }
+    if matches.get_flag("fragile") {
+        fragile::run(matches, console)
+    } else {
+        diff::run(matches, console)
+    }
 }

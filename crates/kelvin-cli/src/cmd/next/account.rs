@@ -155,8 +155,7 @@ impl Account {
         let mut sampler = subject.sampler(&policy.pipeline, seed, level)?;
         let step = subject.trace(&mut sampler)?;
         let raw_mass = subject.raw_mass(&mut sampler, &step)?;
-        let draws =
-            if n_draws > 0 { sampler.draws(&subject.logits, n_draws)? } else { Vec::new() };
+        let draws = if n_draws > 0 { sampler.draws(&subject.logits, n_draws)? } else { Vec::new() };
         let seed_shown = randomness.shown();
         Ok(Self { subject, policy, seed, seed_shown, step, raw_mass, n_draws, draws })
     }

@@ -121,7 +121,9 @@ fn ties_and_equality_fall_as_each_rule_says() {
             let (row, k) = rest.split_once("-k").expect("a list and k");
             let row: Vec<f32> = serde_json::from_str(row).expect("a list of numbers");
             let of = |name| Outcome::of(&under(name, &[("top-k", k.to_owned())]), &row);
-            for (rule, name) in [("S2 threshold", "seed2"), ("S3 threshold", "seed3"), ("S3 threshold", "hf")] {
+            for (rule, name) in
+                [("S2 threshold", "seed2"), ("S3 threshold", "seed3"), ("S3 threshold", "hf")]
+            {
                 check_probabilities(case.id(), &of(name).probabilities, &numbers(&behaviour[rule]));
             }
             // which of the tied tokens stay is left to the sort there, but not how many
@@ -134,7 +136,8 @@ fn ties_and_equality_fall_as_each_rule_says() {
         if let Some(p) = case.id().strip_prefix("E-uniform4-p=") {
             let value: f64 = p.parse().expect("a number");
             for (rule, name) in NUCLEI.iter().filter(|_| value > 0.0 && value < 1.0) {
-                let kept = Outcome::of(&under(name, &[("top-p", p.to_owned())]), &[0.0; 4]).trace.kept;
+                let kept =
+                    Outcome::of(&under(name, &[("top-p", p.to_owned())]), &[0.0; 4]).trace.kept;
                 assert_eq!(kept as f64, number(&behaviour["rules"][rule]), "{} {name}", case.id());
                 checked += 1;
             }
