@@ -19,12 +19,14 @@ pub(super) struct Edge {
     pub(super) distance: f64,
     /// By how much the engine could be wrong there.
     pub(super) bound: f64,
+    /// Whether it ties with the token on the other side, so that the engine's sort decides.
+    pub(super) tied: bool,
 }
 
 impl Edge {
     /// Whether the engine could decide otherwise than its rule.
     pub(super) fn is_fragile(&self) -> bool {
-        self.distance <= self.bound
+        self.tied || self.distance <= self.bound
     }
 }
 
@@ -55,7 +57,7 @@ impl Input {
     }
 
     /// The last token within the mass p and the first one beyond, where there are such.
-    pub(super) fn of_mass(&self, p: f64, drops_crossing: bool) -> Vec<Edge> {
+    pub(super) fn of_mass(&self, p: f64, drops_crossing: bool, ties_stay: bool) -> Vec<Edge> {
         let n = self.tokens.len();
         let before: Vec<f64> = running((0..n).map(|at| self.share(at))).collect();
         // what decides about a token: the mass before it, or, where the crossing token goes, with it
@@ -69,9 +71,16 @@ impl Input {
             kept: at < kept,
             distance: (decisive(at) - p).abs(),
             bound: self.sum_bound(at, p),
+            tied: self.tie_across(kept, ties_stay),
         };
         // the first token stays whatever the sums say
         (kept.saturating_sub(1)..n.min(kept + 1)).filter(|&at| at > 0).map(edge).collect()
+    }
+
+    /// Whether the token at this place ties with the one before, and a sort decides which of them stays.
+    fn tie_across(&self, at: usize, ties_stay: bool) -> bool {
+        let weight = |at: usize| self.tokens.get(at).map(|token| token.1);
+        !ties_stay && at > 0 && weight(at).is_some() && weight(at) == weight(at - 1)
     }
 
     /// What the sum that decides about the token at this place can be wrong by.
@@ -98,6 +107,7 @@ impl Input {
             kept: at < kept,
             distance: (ratio(at) - 1.0).abs(),
             bound: 2.0 * self.floats.unit * self.roundings,
+            tied: false, // they stay or go together
         };
         (kept.saturating_sub(1)..self.tokens.len().min(kept + 1))
             .filter(|&at| at > 0)
@@ -115,7 +125,9 @@ impl Input {
         }
         let distance = kelvin::math::ln(last as f64) - kelvin::math::ln(next as f64);
         let bound = 2.0 * self.floats.unit * self.roundings;
-        let edge = |at: usize| Edge { token: self.tokens[at].0, kept: at < k, distance, bound };
+        let tied = self.tie_across(k, ties_stay);
+        let edge =
+            |at: usize| Edge { token: self.tokens[at].0, kept: at < k, distance, bound, tied };
         vec![edge(k - 1), edge(k)]
     }
 }
@@ -148,23 +160,32 @@ mod tests {
         let row = [3, 1, 1, 5]; // the two best have 0.8
         for upwards in [true, false] {
             let row = input(&row, Floats { upwards, ..F32 });
-            assert_eq!(fragile(&row.of_mass(0.8, false)), [1]);
-            assert_eq!(fragile(&row.of_mass(0.8, true)), [0]);
-            assert!(fragile(&row.of_mass(0.72, false)).is_empty());
-            let kept: Vec<bool> = row.of_mass(0.72, false).iter().map(|edge| edge.kept).collect();
+            assert_eq!(fragile(&row.of_mass(0.8, false, false)), [1]);
+            assert_eq!(fragile(&row.of_mass(0.8, true, false)), [0]);
+            assert!(fragile(&row.of_mass(0.72, false, false)).is_empty());
+            let kept: Vec<bool> =
+                row.of_mass(0.72, false, false).iter().map(|edge| edge.kept).collect();
             assert_eq!(kept, [true, false]);
         }
         let double = Floats { unit: F32.unit * F32.unit, ..F32 };
         let near = [3_000_000_001, 1_000_000_000, 1_000_000_000, 5_000_000_000];
-        assert_eq!(fragile(&input(&near, F32).of_mass(0.8, false)), [1]);
-        assert!(fragile(&input(&near, double).of_mass(0.8, false)).is_empty());
+        assert_eq!(fragile(&input(&near, F32).of_mass(0.8, false, false)), [1]);
+        assert!(fragile(&input(&near, double).of_mass(0.8, false, false)).is_empty());
+    }
+
+    #[test]
+    fn a_tie_across_the_edge_is_left_to_a_sort() {
+        let row = input(&[2, 1, 1, 1], F32);
+        assert_eq!(fragile(&row.of_mass(0.5, false, false)), [1, 2]);
+        assert!(fragile(&row.of_mass(0.5, false, true)).is_empty());
+        assert!(fragile(&row.of_mass(0.3, false, false)).is_empty());
     }
 
     #[test]
     fn the_first_token_has_no_edge() {
         let row = input(&[1, 1], F32);
-        assert!(row.of_mass(0.5, false).iter().all(|edge| edge.token == 1));
-        assert!(input(&[1], F32).of_mass(0.5, false).is_empty());
+        assert!(row.of_mass(0.5, false, false).iter().all(|edge| edge.token == 1));
+        assert!(input(&[1], F32).of_mass(0.5, false, false).is_empty());
     }
 
     #[test]

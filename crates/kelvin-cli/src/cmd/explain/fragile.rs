@@ -115,7 +115,7 @@ fn edges(name: &str, arguments: &[String], input: &Input) -> Option<Vec<Edge>> {
             let k = arguments.first()?.parse().ok()?;
             Some(input.of_count(k, rule("ties=all")))
         }
-        "top-p" => Some(input.of_mass(value, rule("crossing=drop"))),
+        "top-p" => Some(input.of_mass(value, rule("crossing=drop"), rule("ties=all"))),
         "min-p" => Some(input.of_floor(value, true)),
         "epsilon-cutoff" => Some(input.of_floor(value, false)),
         _ => None,
@@ -145,6 +145,7 @@ impl Report {
                 "kept": edge.kept,
                 "distance": edge.distance,
                 "bound": edge.bound,
+                "tied": edge.tied,
                 "fragile": edge.is_fragile(),
             })
         };
@@ -185,7 +186,11 @@ impl Report {
                 let name = subject.names.visible(edge.token);
                 let kept = if edge.kept { "kept" } else { "removed" };
                 let [distance, bound] = [edge.distance, edge.bound].map(|x| format!("{x:.1e}"));
-                let verdict = if edge.is_fragile() { "fragile" } else { "clear" };
+                let verdict = match edge {
+                    Edge { tied: true, .. } => "fragile: it ties",
+                    edge if edge.is_fragile() => "fragile",
+                    _ => "clear",
+                };
                 table.row([cut.shown.clone(), name, kept.into(), distance, bound, verdict.into()]);
             }
             if cut.edges.as_ref().is_none_or(Vec::is_empty) {
@@ -212,6 +217,11 @@ impl Report {
             return "Nothing is looked at: greedy makes no cut.".to_owned();
         }
         match self.fragile().next() {
+            Some((cut, edge)) if edge.tied => format!(
+                "Fragile: at {} the sort of {name} decides about {}, which ties there.",
+                cut.shown,
+                subject.names.visible(edge.token)
+            ),
             Some((cut, edge)) => format!(
                 "Fragile: at {} the rounding of {} could decide otherwise about {}.",
                 cut.shown,
