@@ -8,11 +8,12 @@ mod compact;
 mod mass;
 mod order;
 mod row;
+mod ties;
 
 use alloc::vec::Vec;
 
 use crate::simd::{BLOCK, BlockMaxima, Gather, Law, Level, Live, Mass, Moments, Spread, Weigh};
-use crate::{Decimal, TokenId, math};
+use crate::{Decimal, Ties, TokenId, math};
 
 use compact::Compact;
 pub(crate) use order::Rank;
@@ -338,20 +339,27 @@ impl<'a> Candidates<'a> {
 
     /// Keeps the first `k` (≥ 1) of the total order.
     pub fn keep_first(&mut self, k: usize) {
-        let k = k.max(1);
+        if let Some(last) = self.kth(k.max(1)) {
+            self.keep_through(last);
+        }
+    }
+
+    /// The k-th token (k ≥ 1) of the total order, gathered together with all that tie with it; `None`
+    /// where no more than `k` are left.
+    fn kth(&mut self, k: usize) -> Option<Rank> {
         if k >= self.vocab_size() {
-            return;
+            return None;
         }
         if !self.is_compact {
             let least = self.kth_maximum(k);
             self.gather(least);
         }
         if self.compact.ids.len() <= k {
-            return;
+            return None;
         }
         self.rank_compact();
         let (_, &mut (last, _), _) = self.ranks.select_nth_unstable(k - 1);
-        self.keep_through(last);
+        Some(last)
     }
 
     /// A logit that at least `k` tokens reach: the k-th largest maximum of a block.
@@ -413,8 +421,9 @@ impl<'a> Candidates<'a> {
     }
 
     /// Keeps the smallest set whose mass is at least `p` of what is left, taking tokens by ascending
-    /// `score` of their logprob (in nats, at the current temperature), ties by the total order.
-    pub fn keep_by_score(&mut self, p: Decimal, score: impl Fn(f64) -> f64) {
+    /// `score` of their logprob (in nats, at the current temperature), then by the total order; `ties` says
+    /// which stay of those whose score ties with the last's.
+    pub fn keep_by_score(&mut self, p: Decimal, ties: Ties, score: impl Fn(f64) -> f64) {
         if p == Decimal::ONE {
             return;
         }
@@ -434,7 +443,17 @@ impl<'a> Candidates<'a> {
         let tokens = ids.iter().zip(logits).zip(weights);
         self.scores.extend(tokens.map(|((&id, &logit), &weight)| (keyed(id, logit), weight)));
         let last = reach(self.scores, needed);
-        self.compact.retain(|id, logit, _| keyed(id, logit) <= last);
+        match ties {
+            Ties::First => self.compact.retain(|id, logit, _| keyed(id, logit) <= last),
+            Ties::Last => {
+                let first = self.last_of_tied(last);
+                self.compact.retain(|id, logit, _| {
+                    let (score, rank) = keyed(id, logit);
+                    score < last.0 || (score == last.0 && rank >= first)
+                });
+            }
+            Ties::All => self.compact.retain(|id, logit, _| keyed(id, logit).0 <= last.0),
+        }
         self.compact.weights.clear(); // the maximum may have gone
         self.total = None;
     }
@@ -487,6 +506,11 @@ impl<'a> Candidates<'a> {
     /// Keeps the survivors up to and including this place of the total order.
     fn keep_through(&mut self, last: Rank) {
         self.compact.retain(|id, logit, _| Rank::new(logit, id) <= last);
+        self.sum_compact();
+    }
+
+    /// Sums the survivors' weights, where they are computed.
+    fn sum_compact(&mut self) {
         let weighed = self.compact.weights.len() == self.compact.ids.len();
         self.total = weighed.then(|| self.compact.weights.iter().sum());
     }
