@@ -101,14 +101,31 @@ pub(crate) fn with_policy(
     console: &mut Console<'_>,
 ) -> Result<(Loaded, Policy)> {
     Policy::check(matches)?; // what is typed wrong is said before a model is read
+    with_policies(matches, console, |defaults, console| {
+        let policy = Policy::resolve(matches, Some(defaults))?;
+        console.warn_all(&policy.warnings)?;
+        Ok(policy)
+    })
+}
+
+/// The model, its tokenizer, and what `resolve` makes of its publisher's defaults before its weights
+/// are read.
+///
+/// # Errors
+///
+/// Those of [`open`], of `resolve`, and of a file that is no model of a known architecture.
+pub(crate) fn with_policies<P>(
+    matches: &ArgMatches,
+    console: &mut Console<'_>,
+    resolve: impl FnOnce(&GenerationDefaults, &mut Console<'_>) -> Result<P>,
+) -> Result<(Loaded, P)> {
     let (checkpoint, card) = open(matches, console)?;
     let raw = matches.get_flag("raw");
     let defaults = match checkpoint.generation_defaults() {
         Err(_) if raw => checkpoint.ends()?, // what is ignored may be wrong
         defaults => defaults?,
     };
-    let policy = Policy::resolve(matches, Some(&defaults))?;
-    console.warn_all(&policy.warnings)?;
+    let policies = resolve(&defaults, console)?;
     let options = model_options(matches)?;
     memory::check(&checkpoint, &card, options.dtype, console)?;
     let digest = trace::is_on(matches, console).then(|| Digest::start(&card.location));
@@ -122,7 +139,7 @@ pub(crate) fn with_policy(
     if let Some(name) = text(matches, "chat-template").filter(|name| names_template(name)) {
         loaded.template = ChatTemplate::open(&checkpoint, Some(name));
     }
-    Ok((loaded, policy))
+    Ok((loaded, policies))
 }
 
 /// Whether `--chat-template` names one of the model's own: where no file is called so.

@@ -12,6 +12,7 @@ mod decision;
 mod engine;
 mod examples;
 mod exit;
+mod experiment;
 mod input;
 mod json;
 mod lines;
@@ -78,9 +79,12 @@ fn run(matches: Result<ArgMatches, clap::Error>, console: &mut Console<'_>) -> R
         "replay" => cmd::replay::run(matches, console),
         "rescore" => cmd::rescore::run(matches, console),
         "chat" => cmd::chat::run(matches, console),
+        "compare" => cmd::compare::run(matches, console),
         "score" => cmd::score::run(matches, console),
         "train" => cmd::train::run(matches, console),
         "lesson" => cmd::lesson::run(matches, console),
+        "sweep" => cmd::sweep::run(matches, console),
+        "merge" => cmd::merge::run(matches, console),
         "tour" => cmd::tour::run(matches, console),
         "models" => cmd::models::run(matches, console),
         "doctor" => cmd::doctor::run(matches, console),

@@ -20,7 +20,7 @@ pub(super) fn command() -> Command {
             Arg::new("text")
                 .long("text")
                 .value_name("TEXT")
-                .conflicts_with_all(["trace", "prompt", "sample"])
+                .conflicts_with_all(["trace", "of-prompt", "of-sample"])
                 .help("A text instead of a trace"),
         )
         .arg(

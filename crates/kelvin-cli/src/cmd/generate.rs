@@ -262,6 +262,7 @@ impl Job {
             header: Header {
                 prompt: at,
                 sample: choice as usize,
+                dialect: policy.dialect.name.to_owned(),
                 pipeline: policy.pipeline.to_string(),
                 settings: crate::json::settings(&self.settings(policy)),
                 seed: seed.seed,
@@ -403,7 +404,7 @@ fn introduce(
     let n_tokens = job.prompts.iter().map(|prompt| prompt.ids.len()).sum();
     let mut facts = loaded.facts();
     facts.push(counted(n_tokens, "prompt token"));
-    facts.push("dialect native".to_owned());
+    facts.push(format!("dialect {}", policy.dialect.name));
     facts.extend(context::shown(job.context, loaded));
     facts.extend_from_slice(&job.facts);
     facts.push(format!("seed {}", randomness.shown()));

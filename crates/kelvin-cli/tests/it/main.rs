@@ -3,6 +3,7 @@
 mod binary;
 mod chat;
 mod color;
+mod compare;
 mod contract;
 mod embedded;
 mod generate;

@@ -59,13 +59,12 @@ impl Plan {
             looks_at_all: false,
         };
         let mut before = Vec::new();
-        let mut n_scales = 0;
         for (place, stage) in pipeline.stages().iter().enumerate() {
             if pipeline.skips(stage.as_ref()) {
                 continue;
             }
             match part(stage.as_ref()) {
-                Part::Scale(t) => (plan.t, n_scales) = (t, n_scales + 1),
+                Part::Scale(t) => plan.t *= t,
                 Part::Lowers => plan.lowers = true,
                 Part::LooksAtAll => plan.looks_at_all = true,
                 Part::Cut(cut) => {
@@ -75,7 +74,6 @@ impl Plan {
             }
             before.push(Shown(stage.as_ref()).to_string());
         }
-        plan.looks_at_all |= n_scales > 1;
         if !before.is_empty() {
             plan.before = before.join(" | ").parse().expect("stages print as they parse");
         }

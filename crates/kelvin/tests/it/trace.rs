@@ -2,7 +2,7 @@
 
 use kelvin::math::ln;
 use kelvin::rng::{Counter, Domain};
-use kelvin::{Draw, Error, Sampler, Seed, TokenId, TraceStep, Verdict};
+use kelvin::{Crossing, Draw, Error, Sampler, Seed, Ties, TokenId, TraceStep, Verdict};
 
 use crate::plain::{self, Plain, Rule};
 use crate::rows::{self, KINDS, Random};
@@ -188,6 +188,8 @@ fn random_rule(random: &mut Random, vocab_size: usize) -> Rule {
     let mut ids: Vec<TokenId> = (0..n).map(|_| id(random)).collect();
     ids.sort_unstable();
     ids.dedup();
+    let ties = [Ties::First, Ties::First, Ties::Last, Ties::All][random.below(4)];
+    let crossing = [Crossing::Keep, Crossing::Keep, Crossing::Drop][random.below(3)];
     match random.below(17) {
         0 => Rule::Bias(ids.iter().map(|&id| (id, 4.0 * random.normal())).collect()),
         1 => Rule::Bias(ids.iter().map(|&id| (id, f64::NEG_INFINITY)).collect()),
@@ -200,12 +202,12 @@ fn random_rule(random: &mut Random, vocab_size: usize) -> Rule {
         8 => Rule::Temperature([0.01, 0.5, 0.8, 1.0, 1.7, 30.0][random.below(6)]),
         9 => Rule::Adaptive { base: 1.0, min: 0.3, max: 1.5 },
         10 => Rule::Edt { theta: 2.0 * random.unit(), base: 0.5 + random.unit() },
-        11 => Rule::TopK(1 + random.below(vocab_size + 2)),
-        12 => Rule::TopP(fraction(random, 999)),
+        11 => Rule::TopK(1 + random.below(vocab_size + 2), ties),
+        12 => Rule::TopP(fraction(random, 999), crossing, ties),
         13 => Rule::MinP(floor(random, 1000)),
-        14 => Rule::Epsilon(floor(random, 600)),
-        15 => Rule::Eta(random.unit() * random.unit()),
-        _ if random.below(2) == 0 => Rule::Typical(fraction(random, 999)),
+        14 => Rule::Epsilon(floor(random, 600), ties),
+        15 => Rule::Eta(random.unit() * random.unit(), ties),
+        _ if random.below(2) == 0 => Rule::Typical(fraction(random, 999), ties),
         _ => Rule::Sigma(0.05 + 4.0 * random.unit()),
     }
 }

@@ -188,7 +188,7 @@ impl<'m> Conversation<'m> {
     /// What the header says of the template.
     pub(super) fn facts(&self) -> Vec<String> {
         let mut facts = self.loaded.facts();
-        facts.push("dialect native".to_owned());
+        facts.push(format!("dialect {}", self.settings.policy.dialect.name));
         let matches = &self.settings.matches;
         let context = context::read(matches, self.loaded).ok();
         facts.extend(context.and_then(|context| context::shown(context, self.loaded)));

@@ -1,5 +1,8 @@
-//! `kelvin explain`: why each token of a past run came.
+//! `kelvin explain`: why each token of a past run came; where dialects differ on one row.
 
+mod diff;
+mod edge;
+mod fragile;
 mod run;
 pub(crate) mod step;
 
@@ -12,14 +15,19 @@ use crate::args::explain::chosen_sequence;
 use crate::args::policy::text;
 use crate::console::Console;
 use crate::exit::{Code, Failure};
+use crate::runs::LAST;
 use crate::settings;
 use crate::term::number::{count, counted};
 use crate::vocab::Names;
 
 /// Runs the command.
 pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Code> {
-    let name = text(matches, "trace").expect("it has a default");
-    let trace = read(name, console)?;
+    let (is_fragile, is_diff) = (matches.get_flag("fragile"), matches.contains_id("diff"));
+    if is_fragile || is_diff {
+        check_row(matches)?;
+        return if is_diff { diff::run(matches, console) } else { fragile::run(matches, console) };
+    }
+    let trace = read(text(matches, "prompt").unwrap_or(LAST), console)?;
     if trace.is_cut {
         console.talk("the last line of the trace is cut off: the run was stopped in the middle")?;
     }
@@ -37,6 +45,19 @@ pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Cod
         }
     }
     Ok(Code::Done)
+}
+
+/// Whether there is a row to look at.
+///
+/// # Errors
+///
+/// Something typed: there is none.
+fn check_row(matches: &ArgMatches) -> Result<(), Failure> {
+    if ["prompt", "example", "logits"].iter().any(|name| matches.contains_id(name)) {
+        return Ok(());
+    }
+    Err(Failure::typed("no row of logits to look at")
+        .hint("name an example (--example cat8), a file (--logits), or a text for a model"))
 }
 
 /// The trace of this name.

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use kelvin::simd::Level;
-use kelvin::{Error, Sampler, Seed, TokenId, TraceStep};
+use kelvin::{Error, Pipeline, Sampler, Seed, TokenId, TraceStep};
 
 use crate::args::randomness::Randomness;
 use crate::decision::Decision;
@@ -67,6 +67,55 @@ impl Subject {
         let (other, depth, rows) = (0.0, DEPTH.min(logits.len()), ROWS);
         Self { name, facts, logits, names, other, prompt, history, depth, rows }
     }
+
+    /// A sampler at this point of the sequence.
+    ///
+    /// # Errors
+    ///
+    /// Something typed: ids outside the vocabulary.
+    pub(crate) fn sampler(
+        &self,
+        pipeline: &Pipeline,
+        seed: Seed,
+        level: Level,
+    ) -> kelvin::Result<Sampler> {
+        let sampler = Sampler::new(pipeline.clone(), self.logits.len())?.with_seed(seed);
+        let mut sampler = sampler.with_level(level).with_prompt(&self.prompt)?;
+        self.history.iter().try_for_each(|&token| sampler.accept(token))?;
+        Ok(sampler)
+    }
+
+    /// What the sampler does with the row.
+    ///
+    /// # Errors
+    ///
+    /// Something typed: a policy that bans everything. Something read: a row with nothing in it that can
+    /// be drawn.
+    pub(crate) fn trace(&self, sampler: &mut Sampler) -> Result<TraceStep> {
+        sampler.sample_traced(&self.logits, self.depth).map_err(|error| match error {
+            Error::NothingLeft { stage: "logits" } | Error::NotANumber { .. } => {
+                Failure::read(format!("{}: {error}", self.name)).into()
+            }
+            error => anyhow::Error::new(error),
+        })
+    }
+
+    /// The share of the model's distribution that lies on the tokens that can be drawn.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Subject::trace`].
+    pub(crate) fn raw_mass(&self, sampler: &mut Sampler, step: &TraceStep) -> Result<f64> {
+        let best = step.head[0];
+        let raw_p = |token: TokenId| {
+            let distance = f64::from(self.logits[token as usize]) - f64::from(best.logit);
+            best.raw_p * kelvin::math::exp(distance)
+        };
+        let support = sampler.weights(&self.logits)?;
+        let held: f64 = support.iter().map(|&(token, _)| raw_p(token)).sum();
+        let all = support.len() == live(&self.logits);
+        Ok(if all { 1.0 } else { held } * (1.0 - self.other))
+    }
 }
 
 /// The decision, its setting and its outcome.
@@ -103,29 +152,11 @@ impl Account {
         randomness: Randomness,
         (n_draws, level): (u32, Level),
     ) -> Result<Self> {
-        let Subject { logits, prompt, history, depth, .. } = &subject;
-        let seed = randomness.for_prompt(prompt);
-        let mut sampler = Sampler::new(policy.pipeline.clone(), logits.len())?
-            .with_seed(seed)
-            .with_level(level)
-            .with_prompt(prompt)?;
-        history.iter().try_for_each(|&token| sampler.accept(token))?;
-        let step = sampler.sample_traced(logits, *depth).map_err(|error| match error {
-            Error::NothingLeft { stage: "logits" } | Error::NotANumber { .. } => {
-                Failure::read(format!("{}: {error}", subject.name)).into()
-            }
-            error => anyhow::Error::new(error),
-        })?;
-        let best = step.head[0];
-        let raw_p = |token: TokenId| {
-            let distance = f64::from(logits[token as usize]) - f64::from(best.logit);
-            best.raw_p * kelvin::math::exp(distance)
-        };
-        let support = sampler.weights(logits)?;
-        let raw_mass: f64 = support.iter().map(|&(token, _)| raw_p(token)).sum();
-        let all = support.len() == live(logits);
-        let raw_mass = if all { 1.0 } else { raw_mass } * (1.0 - subject.other);
-        let draws = if n_draws > 0 { sampler.draws(logits, n_draws)? } else { Vec::new() };
+        let seed = randomness.for_prompt(&subject.prompt);
+        let mut sampler = subject.sampler(&policy.pipeline, seed, level)?;
+        let step = subject.trace(&mut sampler)?;
+        let raw_mass = subject.raw_mass(&mut sampler, &step)?;
+        let draws = if n_draws > 0 { sampler.draws(&subject.logits, n_draws)? } else { Vec::new() };
         let seed_shown = randomness.shown();
         Ok(Self { subject, policy, seed, seed_shown, step, raw_mass, n_draws, draws })
     }
@@ -135,7 +166,7 @@ impl Account {
         let Self { subject, policy, draws, .. } = self;
         let mut facts = vec![subject.name.clone()];
         facts.extend(subject.facts.iter().cloned());
-        facts.push("dialect native".to_owned());
+        facts.push(format!("dialect {}", policy.dialect.name));
         facts.push(format!("seed {}", self.seed_shown));
         Decision {
             facts,

@@ -17,7 +17,7 @@ pub(super) fn object(account: &Account, show: usize) -> Value {
     let mut object = json!({
         "vocab_size": subject.logits.len(),
         "pipeline": policy.pipeline.to_string(),
-        "dialect": "native",
+        "dialect": policy.dialect.name,
         "seed": seed.seed,
         "stream": seed.stream,
         "raw": {"entropy_nats": step.raw_entropy_nats},
