@@ -22,6 +22,7 @@ mod playback;
 mod rerun;
 mod runs;
 mod settings;
+mod stories;
 mod suggest;
 mod term;
 mod usage;
