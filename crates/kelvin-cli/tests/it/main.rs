@@ -11,6 +11,7 @@ mod hub;
 mod layouts;
 mod real;
 mod reference;
+mod report;
 mod score;
 mod tiny;
 mod traces;
