@@ -116,7 +116,8 @@ fn run(
         prompts: &prompts,
         detok: detok.clone(),
         max_new_tokens: plan.max_new_tokens,
-        rows: Rows::that_fit(&loaded.model, longest + plan.max_new_tokens),
+        rows: Rows::that_fit(&loaded.model, longest + plan.max_new_tokens)
+            .at_most(plan.n as usize * prompts.len()),
     };
     let (start, mut collected) = (Instant::now(), Collected::default());
     if experiment.run(experiment.keys(plan.n), &mut collected)? == Ended::Interrupted {
