@@ -5,6 +5,7 @@ mod chat;
 mod color;
 mod contract;
 mod embedded;
+mod explain;
 mod generate;
 mod hub;
 mod layouts;
