@@ -400,14 +400,21 @@ fn unknown_preset(name: &str) -> Failure {
 
 /// `temperature, top-k: flag` for each origin, each value as `told`, and what is said of the rest.
 pub(crate) fn origins(settings: &[Setting], told: impl Fn(&Setting) -> &str) -> Vec<String> {
-    let mut groups: Vec<(Origin, Vec<&str>)> = Vec::new();
-    for setting in settings {
-        match groups.iter_mut().find(|(origin, _)| *origin == setting.origin) {
-            Some((_, names)) => names.push(told(setting)),
-            None => groups.push((setting.origin, vec![told(setting)])),
+    let settings = settings.iter().map(|setting| (told(setting), setting.origin.to_string()));
+    let settings: Vec<(&str, String)> = settings.collect();
+    grouped(&settings)
+}
+
+/// The same for values and their origins, as a trace has them.
+pub(crate) fn grouped(settings: &[(&str, String)]) -> Vec<String> {
+    let mut groups: Vec<(&str, Vec<&str>)> = Vec::new();
+    for (told, origin) in settings {
+        match groups.iter_mut().find(|(known, _)| known == origin) {
+            Some((_, names)) => names.push(told),
+            None => groups.push((origin, vec![told])),
         }
     }
-    let group = |(origin, names): (Origin, Vec<&str>)| format!("{}: {origin}", names.join(", "));
+    let group = |(origin, names): (&str, Vec<&str>)| format!("{}: {origin}", names.join(", "));
     let rest =
         if settings.is_empty() { "everything off: built-in" } else { "all else off: built-in" };
     groups.into_iter().map(group).chain([rest.to_owned()]).collect()

@@ -1,11 +1,16 @@
 //! The command line: its commands and flags, built from the registry of stages.
 
 pub(crate) mod chat;
+mod compare;
 pub(crate) mod context;
 pub(crate) mod engine;
-mod explain;
+pub(crate) mod explain;
 pub(crate) mod policy;
 pub(crate) mod randomness;
+pub(crate) mod replay;
+pub(crate) mod rescore;
+pub(crate) mod sweep;
+pub(crate) mod trace;
 pub(crate) mod train;
 
 use clap::builder::{PossibleValuesParser, Styles};
@@ -34,9 +39,10 @@ pub(crate) fn command() -> Command {
         .styles(styles())
         .arg(color().global(true))
         .arg(quiet().global(true))
-        .subcommands([generate(), chat(), next(), explain::command(), score()])
-        .subcommands([train::command(), tour(), models()])
-        .subcommands([stages(), presets(), examples(), doctor(), bench(), completions()])
+        .subcommands([generate(), chat(), next(), explain::command(), replay::command()])
+        .subcommands([rescore::command(), compare::command(), sweep::command(), sweep::merge()])
+        .subcommands([score(), train::command(), tour(), models(), stages(), presets()])
+        .subcommands([examples(), doctor(), bench(), completions()])
 }
 
 fn styles() -> Styles {
@@ -65,6 +71,7 @@ fn generate() -> Command {
         .arg(chat::flag())
         .args(chat::args().map(|arg| arg.requires("chat")))
         .args([show().help("List the tokens, each with N candidates"), json()])
+        .args(trace::args())
 }
 
 /// `kelvin chat` by itself; a conversation reads its settings with it again.
@@ -87,6 +94,7 @@ pub(crate) fn chat() -> Command {
         .args([show_special(), echo(), raw_text()])
         .args(chat::args())
         .args([show().help("List the tokens, each with N candidates"), json()])
+        .args(trace::args())
 }
 
 fn next() -> Command {
@@ -335,12 +343,16 @@ fn length() -> [Arg; 3] {
             .default_value("1")
             .value_parser(value_parser!(u32).range(1..=1024))
             .help("Independent samples of each prompt"),
-        Arg::new("stop")
-            .long("stop")
-            .value_name("TEXT")
-            .action(ArgAction::Append)
-            .help("End where this text appears, and leave it out; may be repeated"),
+        stop(),
     ]
+}
+
+fn stop() -> Arg {
+    Arg::new("stop")
+        .long("stop")
+        .value_name("TEXT")
+        .action(ArgAction::Append)
+        .help("End where this text appears, and leave it out; may be repeated")
 }
 
 fn max_new_tokens() -> Arg {

@@ -3,6 +3,7 @@
 mod binary;
 mod chat;
 mod color;
+mod compare;
 mod contract;
 mod embedded;
 mod explain;
@@ -13,6 +14,7 @@ mod real;
 mod reference;
 mod score;
 mod tiny;
+mod traces;
 mod train;
 mod transcripts;
 mod transformers;

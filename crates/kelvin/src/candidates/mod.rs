@@ -12,7 +12,7 @@ mod ties;
 
 use alloc::vec::Vec;
 
-use crate::simd::{BLOCK, Gather, Law, Level, Mass, Moments, Spread, Weigh};
+use crate::simd::{BLOCK, BlockMaxima, Gather, Law, Level, Live, Mass, Moments, Spread, Weigh};
 use crate::{Decimal, Ties, TokenId, math};
 
 use compact::Compact;
@@ -100,10 +100,8 @@ impl<'a> Candidates<'a> {
         if self.is_compact {
             return self.compact.ids.len();
         }
-        let mut live = 0;
-        self.row.visit_blocks(f32::MIN, |_, logits| {
-            live += logits.iter().filter(|&&logit| logit > f32::NEG_INFINITY).count();
-        });
+        let (mut live, level) = (0, self.level);
+        self.row.visit_blocks(f32::MIN, |_, logits| live += level.run(Live { logits }));
         live
     }
 
@@ -580,16 +578,24 @@ impl<'a> Candidates<'a> {
 
     /// The best token of the row that is not among the survivors.
     pub(crate) fn best_outside(&mut self) -> Option<Rank> {
-        let Self { row, compact, .. } = self;
+        let Self { row, compact, level, .. } = self;
         let mut kept = compact.ids.iter().copied().peekable();
-        let mut best = None;
+        let (mut best, mut top) = (None, f32::NEG_INFINITY);
         row.visit_blocks(f32::MIN, |block, logits| {
-            for (id, &logit) in (first_id(block)..).zip(logits) {
-                while kept.next_if(|&kept| kept < id).is_some() {}
-                if kept.peek() != Some(&id) && logit > f32::NEG_INFINITY {
-                    let rank = Rank::new(logit, id);
-                    best = Some(best.map_or(rank, |best: Rank| best.min(rank)));
+            let start = first_id(block);
+            let mut others = [f32::NEG_INFINITY; BLOCK];
+            others[..logits.len()].copy_from_slice(logits);
+            while let Some(id) = kept.next_if(|&id| id as usize / BLOCK <= block) {
+                if id >= start {
+                    others[(id - start) as usize] = f32::NEG_INFINITY;
                 }
+            }
+            let mut maximum = [f32::NEG_INFINITY];
+            level.run(BlockMaxima { logits: &others, maxima: &mut maximum });
+            if maximum[0] > top {
+                top = maximum[0];
+                let place = (start..).zip(others).find(|(_, logit)| *logit == top);
+                best = place.map(|(id, logit)| Rank::new(logit, id));
             }
         });
         best

@@ -12,6 +12,7 @@ mod dialects;
 mod enumerate;
 mod levels;
 mod math;
+mod measured;
 mod properties;
 mod registry;
 mod softmax;

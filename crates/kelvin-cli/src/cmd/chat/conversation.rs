@@ -224,10 +224,10 @@ impl<'m> Conversation<'m> {
         job.first_choice = self.choice;
         let mut batch = job.batch_from(loaded, policy, &self.session)?;
         let mut openings = job.openings(loaded, policy);
-        openings[0].prompt = self.turns;
+        openings[0].header.prompt = self.turns;
         playback::set_running(true);
         let played = if matches.get_flag("json") {
-            let lines = JsonLines::new(console, &loaded.tokenizer, job.show, openings)?;
+            let lines = JsonLines::new(console, &loaded.tokenizer, job.show, &openings)?;
             listened(&mut batch, Heard::by(lines))
         } else {
             let view = InOrder::new(console, &loaded.tokenizer, job.view(), &openings)?;

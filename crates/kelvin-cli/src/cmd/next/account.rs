@@ -5,10 +5,11 @@ use kelvin::simd::Level;
 use kelvin::{Error, Pipeline, Sampler, Seed, TokenId, TraceStep};
 
 use crate::args::randomness::Randomness;
+use crate::decision::Decision;
 use crate::exit::Failure;
 use crate::input::Row;
 use crate::load::Loaded;
-use crate::settings::Policy;
+use crate::settings::{self, Policy};
 use crate::term::number::counted;
 use crate::vocab::Names;
 
@@ -160,15 +161,23 @@ impl Account {
         Ok(Self { subject, policy, seed, seed_shown, step, raw_mass, n_draws, draws })
     }
 
-    /// A raw probability, where some of it is left to tokens that are not listed.
-    pub(crate) fn raw_share(&self, raw_p: f64) -> f64 {
-        raw_p * (1.0 - self.subject.other)
-    }
-
-    /// How often the token was drawn.
-    pub(crate) fn drawn(&self, token: TokenId) -> u32 {
-        let at = self.draws.binary_search_by_key(&token, |&(id, _)| id);
-        at.map_or(0, |at| self.draws[at].1)
+    /// What people are shown of it.
+    pub(crate) fn decision(&self) -> Decision<'_> {
+        let Self { subject, policy, draws, .. } = self;
+        let mut facts = vec![subject.name.clone()];
+        facts.extend(subject.facts.iter().cloned());
+        facts.push(format!("dialect {}", policy.dialect.name));
+        facts.push(format!("seed {}", self.seed_shown));
+        Decision {
+            facts,
+            names: &subject.names,
+            pipeline: &policy.pipeline,
+            origins: settings::origins(&policy.settings, |setting| setting.name),
+            step: &self.step,
+            raw_mass: Some(self.raw_mass),
+            other: subject.other,
+            draws: (self.n_draws > 0).then_some((self.n_draws, draws)),
+        }
     }
 }
 

@@ -2,8 +2,6 @@
 
 pub(crate) mod account;
 mod json;
-mod table;
-mod text;
 
 use anyhow::Result;
 use clap::ArgMatches;
@@ -15,6 +13,7 @@ use crate::args::randomness::Randomness;
 use crate::args::{context, policy};
 use crate::chat::Chat;
 use crate::console::Console;
+use crate::decision::{self, Look};
 use crate::examples;
 use crate::exit::{Code, Failure};
 use crate::input::Row;
@@ -38,12 +37,12 @@ pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Cod
     if matches.get_flag("json") {
         console.json(&json::object(&account, show.unwrap_or(account.subject.rows)))?;
     } else {
-        let look = text::Look {
+        let look = Look {
             rows: show.unwrap_or(ROWS),
             width: console.width,
             bits: matches.get_flag("bits"),
         };
-        text::write(&account, look, console.out)?;
+        decision::write(&account.decision(), look, console.out)?;
     }
     Ok(Code::Done)
 }
