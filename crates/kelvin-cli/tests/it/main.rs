@@ -6,6 +6,7 @@ mod color;
 mod compare;
 mod contract;
 mod embedded;
+mod explain;
 mod generate;
 mod hub;
 mod layouts;
