@@ -71,6 +71,7 @@ fn run(matches: Result<ArgMatches, clap::Error>, console: &mut Console<'_>) -> R
         "chat" => cmd::chat::run(matches, console),
         "score" => cmd::score::run(matches, console),
         "train" => cmd::train::run(matches, console),
+        "plot" => cmd::plot::run(matches, console),
         "tour" => cmd::tour::run(matches, console),
         "models" => cmd::models::run(matches, console),
         "doctor" => cmd::doctor::run(matches, console),

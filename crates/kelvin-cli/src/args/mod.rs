@@ -3,6 +3,7 @@
 pub(crate) mod chat;
 pub(crate) mod context;
 pub(crate) mod engine;
+pub(crate) mod plot;
 pub(crate) mod policy;
 pub(crate) mod randomness;
 pub(crate) mod train;
@@ -34,6 +35,7 @@ pub(crate) fn command() -> Command {
         .arg(color().global(true))
         .arg(quiet().global(true))
         .subcommands([generate(), chat(), next(), score(), train::command(), tour(), models()])
+        .subcommands([plot::command()])
         .subcommands([stages(), presets(), examples(), doctor(), bench(), completions()])
 }
 

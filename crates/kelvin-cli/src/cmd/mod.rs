@@ -8,6 +8,7 @@ pub(crate) mod examples;
 pub(crate) mod generate;
 pub(crate) mod models;
 pub(crate) mod next;
+pub(crate) mod plot;
 pub(crate) mod presets;
 pub(crate) mod score;
 pub(crate) mod stages;

@@ -8,6 +8,7 @@ mod embedded;
 mod generate;
 mod hub;
 mod layouts;
+mod plot;
 mod real;
 mod reference;
 mod score;

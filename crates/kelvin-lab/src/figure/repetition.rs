@@ -1,0 +1,39 @@
+//! What a penalty does to tokens that were said before.
+
+use kelvin::{Pipeline, Result};
+
+use super::{Arrangement, Axis, Bars, Figure, Ink, Panel, Row};
+
+/// Probabilities before and after a penalty, and the change of each token's log-odds against the best
+/// token that was not said: these fall for every token that was, even where its probability rises.
+///
+/// # Errors
+///
+/// Those of [`Row::law`].
+pub fn repetition(row: &Row, base: &Pipeline, penalised: &Pipeline, show: usize) -> Result<Figure> {
+    let (before, after) = (row.law(base)?, row.law(penalised)?);
+    let tokens = Arrangement::Compared.tokens(&before, show);
+    let was_said = |token: usize| row.history().iter().any(|&said| said as usize == token);
+    let name = |&token: &usize| match was_said(token) {
+        true => format!("{} (said)", row.names()[token]),
+        false => row.names()[token].clone(),
+    };
+    let names: Vec<String> = tokens.iter().map(name).collect();
+    let text = |&token: &usize| format!("{:.3}", after.probabilities[token]);
+    let left = Panel::new("Probability before and after")
+        .with_axes(Axis::categories("", names.clone()), Axis::linear("Probability"))
+        .bars("After", Ink::Blue, Bars::new(after.of(&tokens)).narrow().with_texts(tokens.iter().map(text)))
+        .bars("Before", Ink::Grey, Bars::new(before.of(&tokens)).all_hollow());
+    let reference = before.order.iter().copied().find(|&token| !was_said(token)).unwrap_or(before.order[0]);
+    let odds = |law: &super::Law, token: usize| {
+        kelvin::math::ln(law.probabilities[token] / law.probabilities[reference])
+    };
+    let change: Vec<f64> =
+        tokens.iter().map(|&token| odds(&after, token) - odds(&before, token)).collect();
+    let texts = change.iter().map(|change| format!("{change:+.2}")).collect::<Vec<_>>();
+    let label = format!("Change of ln odds against {}", row.names()[reference]);
+    let right = Panel::new("Odds against a token not said")
+        .with_axes(Axis::categories("", names), Axis::linear(label))
+        .bars("", Ink::Orange, Bars::new(change).with_texts(texts));
+    Ok(Figure::new("Repetition Penalty: Before and After", vec![left, right]))
+}
