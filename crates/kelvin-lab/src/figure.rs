@@ -23,7 +23,7 @@ mod theme;
 mod truncation;
 
 pub use animation::Animation;
-pub use axis::Axis;
+pub use axis::{Axis, Scale};
 pub use diversity::{Diversity, Estimate, diversity, diversity_by_temperature, pareto};
 pub use generation::generation;
 pub use grid::grid;

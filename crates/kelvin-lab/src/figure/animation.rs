@@ -102,13 +102,11 @@ impl Frame {
             Bars::new(bars)
         };
         let raw = Bars::new(self.rows.iter().map(|row| row.raw_p)).all_hollow();
-        let texts = self.rows.iter().map(|row| match row.p > 0.0 {
-            true => format!("{:.3}", row.p),
-            false => "removed".to_owned(),
+        let texts = self.rows.iter().map(|row| {
+            if row.p > 0.0 { format!("{:.3}", row.p) } else { "removed".to_owned() }
         });
-        let names = self.rows.iter().map(|row| match row.is_picked {
-            true => format!("▶ {}", row.name),
-            false => row.name.clone(),
+        let names = self.rows.iter().map(|row| {
+            if row.is_picked { format!("▶ {}", row.name) } else { row.name.clone() }
         });
         let panel = Panel::new(self.words())
             .with_axes(
@@ -183,10 +181,8 @@ fn of_head(step: &Step, names: &Names) -> Vec<(u32, Candidate)> {
         let distance = f64::from(logit) - f64::from(*picked);
         let is_picked = id == step.id;
         let is_out = removed_by.is_some() || (step.u.is_none() && !is_picked) || is_moved;
-        let p = match is_out && !is_picked {
-            true => 0.0,
-            false => step.p * kelvin::math::exp(distance / t),
-        };
+        let is_out = is_out && !is_picked;
+        let p = if is_out { 0.0 } else { step.p * kelvin::math::exp(distance / t) };
         let name = names.get(id).map_or_else(|| format!("#{id}"), |text| text.to_lossy().into());
         let raw_p = step.raw_p * kelvin::math::exp(distance);
         (id, Candidate { name, raw_p, p, is_picked })

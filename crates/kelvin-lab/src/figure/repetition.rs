@@ -14,9 +14,9 @@ pub fn repetition(row: &Row, base: &Pipeline, penalised: &Pipeline, show: usize)
     let (before, after) = (row.law(base)?, row.law(penalised)?);
     let tokens = Arrangement::Compared.tokens(&before, show);
     let was_said = |token: usize| row.history().iter().any(|&said| said as usize == token);
-    let name = |&token: &usize| match was_said(token) {
-        true => format!("{} (said)", row.names()[token]),
-        false => row.names()[token].clone(),
+    let name = |&token: &usize| {
+        let name = &row.names()[token];
+        if was_said(token) { format!("{name} (said)") } else { name.clone() }
     };
     let names: Vec<String> = tokens.iter().map(name).collect();
     let text = |&token: &usize| format!("{:.3}", after.probabilities[token]);

@@ -1,6 +1,5 @@
 //! What top-k and top-p keep.
 
-use kelvin::stage::{TopK, TopP};
 use kelvin::{Pipeline, Result, math};
 
 use super::{Arrangement, Axis, Bars, Corner, Figure, Ink, Law, Panel, Row, Variant, decimal};
