@@ -107,7 +107,7 @@ impl Figure {
     /// The picture is larger than an image may be.
     #[cfg(feature = "png")]
     pub fn to_png(&self, theme: Theme, scale: f32) -> crate::Result<Vec<u8>> {
-        draw::to_png(&draw::scene(self, theme), scale)
+        draw::to_png(draw::scene(self, theme), scale)
     }
 }
 

@@ -6,6 +6,8 @@ mod frame;
 mod label;
 mod marks;
 mod page;
+#[cfg(feature = "png")]
+mod png;
 
 use std::fmt::Write as _;
 
@@ -16,6 +18,8 @@ use kuva::render::render::{Primitive, TextAnchor};
 use self::label::label;
 pub(super) use self::film::film;
 pub(super) use self::page::scene;
+#[cfg(feature = "png")]
+pub(super) use self::png::to_png;
 use super::theme::Rgb;
 
 /// The text of a drawing as SVG: it scales with what it lies in, and says what it is to those who do not
@@ -32,24 +36,6 @@ pub(super) fn to_svg(drawing: &Drawing) -> String {
         write!(text, "<title>{title}</title>").expect("a String takes everything");
     }
     text + rest
-}
-
-/// The bytes of a drawing as PNG.
-#[cfg(feature = "png")]
-pub(super) fn to_png(drawing: &Drawing, scale: f32) -> crate::Result<Vec<u8>> {
-    /// More pixels than any screen has, and memory for them is still at hand.
-    const MOST: f64 = 1e8;
-    let Scene { width, height, .. } = drawing.scene;
-    let scale = if scale.is_finite() { scale.clamp(1.0, 8.0) } else { 1.0 };
-    let pixels = width * height * f64::from(scale) * f64::from(scale);
-    if pixels > MOST {
-        let what = format!("{width} × {height} at scale {scale} is too large for an image");
-        return Err(crate::Error::new(what));
-    }
-    kuva::RasterBackend::new()
-        .with_scale(scale)
-        .render_scene(&drawing.scene)
-        .map_err(|error| crate::Error::new(format!("the image cannot be encoded: {error}")))
 }
 
 /// A page with everything on it, and what it is called.

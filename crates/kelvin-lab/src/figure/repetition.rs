@@ -30,10 +30,15 @@ pub fn repetition(row: &Row, base: &Pipeline, penalised: &Pipeline, show: usize)
     };
     let change: Vec<f64> =
         tokens.iter().map(|&token| odds(&after, token) - odds(&before, token)).collect();
-    let texts = change.iter().map(|change| format!("{change:+.2}")).collect::<Vec<_>>();
+    let text = |&change: &f64| {
+        if change.abs() < 0.005 { "0.00".to_owned() } else { format!("{change:+.2}") }
+    };
+    let texts = change.iter().map(text).collect::<Vec<_>>();
+    let (low, high) = change.iter().fold((0.0_f64, 0.0_f64), |(a, b), &x| (a.min(x), b.max(x)));
+    let room = (0.15 * (high - low)).max(0.1);
     let label = format!("Change of ln odds against {}", row.names()[reference]);
     let right = Panel::new("Odds against a token not said")
-        .with_axes(Axis::categories("", names), Axis::linear(label))
+        .with_axes(Axis::categories("", names), Axis::linear(label).from_to(low - room, high + room))
         .bars("", Ink::Orange, Bars::new(change).with_texts(texts));
     Ok(Figure::new("Repetition Penalty: Before and After", vec![left, right]))
 }

@@ -2,6 +2,7 @@
 
 use kelvin::{Result, Seed};
 
+use super::temperature::highest;
 use super::{Arrangement, Axis, Bars, Corner, Figure, Ink, Panel, Row, Strategy, nats};
 
 /// Probabilities below this count as none where tokens are counted as *active*: an old custom, from when
@@ -51,8 +52,9 @@ pub fn scenarios(row: &Row, strategies: &[Strategy], show: usize) -> Result<Figu
         let values = law.of(&tokens);
         let hollow: Vec<bool> = values.iter().map(|&p| p <= ACTIVE).collect();
         let y = Axis::linear(if at % 3 == 0 { "Probability" } else { "" });
+        let x = Axis::linear("Token rank").from_to(0.0, values.len() as f64 + 1.0);
         Ok(Panel::new(name)
-            .with_axes(Axis::linear("Token rank"), y)
+            .with_axes(x, y.from_to(0.0, 1.1 * highest(&values)))
             .with_note(Corner::TopRight, format!("{active} active\n{}", nats(law.entropy_nats)))
             .bars("", Ink::Blue, Bars::new(values).hollow(hollow)))
     };

@@ -36,8 +36,8 @@ pub fn temperature(
         let (title, y, note) = match arrangement {
             Arrangement::Compared => (
                 format!("Temperature = {}", variant.value),
-                Axis::linear(y),
-                (Corner::TopLeft, format!("Entropy: {:.3}", law.entropy_nats)),
+                Axis::linear(y).from_to(0.0, 1.15 * highest(&values)),
+                (Corner::TopRight, format!("Entropy: {:.3}", law.entropy_nats)),
             ),
             Arrangement::Ranked | Arrangement::Indexed => (
                 format!("T = {}", variant.value),
@@ -115,6 +115,11 @@ pub fn tail(row: &Row, p: f64) -> Result<Figure> {
         .dashes("inside it, but for the best token", Ink::Blue, others)
         .upright("T=1.0 (default)", Ink::Grey, 1.0);
     Ok(panel.into())
+}
+
+/// The highest of some probabilities.
+pub(super) fn highest(values: &[f64]) -> f64 {
+    values.iter().copied().fold(0.0, f64::max)
 }
 
 /// The temperatures of a curve, as far apart from each other.

@@ -2,6 +2,7 @@
 
 use kelvin::{Pipeline, Result, math};
 
+use super::temperature::highest;
 use super::{Arrangement, Axis, Bars, Corner, Figure, Ink, Law, Panel, Row, Variant, decimal};
 
 /// A panel for each k: what is left of the distribution, the most probable token first or beside what was
@@ -144,7 +145,7 @@ pub fn confident_uncertain(rows: [(&str, &Row); 2], k: usize, p: f64) -> Result<
 fn part(title: String, ink: Ink, law: &Law) -> Panel {
     let tokens: Vec<usize> = (0..law.kept.len()).collect();
     let values = law.of(&tokens);
-    let highest = 1.2 * values.iter().copied().fold(0.0, f64::max);
+    let highest = 1.2 * highest(&values);
     let x = Axis::categories("Token index", tokens.iter().map(ToString::to_string));
     Panel::new(title)
         .with_axes(x, Axis::linear("Probability").from_to(0.0, highest))
@@ -179,9 +180,10 @@ pub fn limitation(k: usize) -> Result<Figure> {
                 100.0 * mass
             );
             let bars = Bars::new(all.of(&all.order)).hollow(law.removed(&all.order));
+            let y = Axis::linear("Probability").from_to(0.0, 1.3 * highest(&all.probabilities));
             panels.push(
                 Panel::new(format!("{title}: {name}"))
-                    .with_axes(Axis::linear("Token rank"), Axis::linear("Probability"))
+                    .with_axes(Axis::linear("Token rank").from_to(0.0, n as f64 + 1.0), y)
                     .with_note(Corner::TopRight, note)
                     .bars("kept (hollow: removed)", Ink::Blue, bars),
             );

@@ -143,7 +143,7 @@ fn with_y(mut layout: Layout, axis: &Axis, (low, high): (f64, f64)) -> Layout {
 /// From where to where an axis goes: as it says, else as far as what it shows.
 fn range(panel: &Panel, axis: &Axis, way: Way) -> (f64, f64) {
     if axis.is_named() {
-        return (0.5, axis.categories.len() as f64 + 0.5);
+        return (0.4, axis.categories.len() as f64 + 0.6);
     }
     if let Some(range) = axis.range {
         return range;

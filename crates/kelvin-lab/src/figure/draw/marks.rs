@@ -39,8 +39,12 @@ impl Pen<'_> {
         match &layer.shape {
             Shape::Line { points, stroke } => {
                 let points = self.shown(side, points);
-                let dashes = (*stroke == Stroke::Dashed).then_some(DASHES);
-                self.polyline(points, ink, dashes);
+                match stroke {
+                    Stroke::Solid => self.polyline(points, ink),
+                    Stroke::Dashed => {
+                        dashes(&points).into_iter().for_each(|dash| self.polyline(dash, ink));
+                    }
+                }
             }
             Shape::Dots { points } => {
                 for (cx, cy) in self.shown(side, points) {
@@ -79,10 +83,9 @@ impl Pen<'_> {
         shown.map(|&point| self.frame.place(side, point)).collect()
     }
 
-    fn polyline(&mut self, points: Vec<(f64, f64)>, ink: Rgb, dashes: Option<&str>) {
+    fn polyline(&mut self, points: Vec<(f64, f64)>, ink: Rgb) {
         if points.len() > 1 {
-            let (stroke, stroke_width) = (color(ink), 1.7);
-            let stroke_dasharray = dashes.map(str::to_owned);
+            let (stroke, stroke_width, stroke_dasharray) = (color(ink), 1.7, None);
             self.scene.add(Primitive::PolyLine { points, stroke, stroke_width, stroke_dasharray });
         }
     }
@@ -189,9 +192,15 @@ impl Pen<'_> {
             self.scene.add(line(from, to, ink, None));
         }
         self.dot(middle, ink);
-        let (at, ink) = ((middle.0 + 6.0, middle.1 - 6.0), self.theme.text());
-        Words { at, text: name, size: 10, anchor: TextAnchor::Start, ink, bold: false }
-            .write(self.scene);
+        let (left, _, right, _) = self.frame.inside();
+        let is_far = middle.0 > f64::midpoint(left, right); // its name goes where there is room
+        let (x, anchor) = if is_far {
+            (middle.0 - 6.0, TextAnchor::End)
+        } else {
+            (middle.0 + 6.0, TextAnchor::Start)
+        };
+        let (at, ink) = ((x, middle.1 - 6.0), self.theme.text());
+        Words { at, text: name, size: 10, anchor, ink, bold: false }.write(self.scene);
     }
 
     /// A shade for each number, and the number in it.
@@ -234,5 +243,57 @@ impl Pen<'_> {
             Words { at, text, size: 11, anchor: TextAnchor::Middle, ink, bold: false }
                 .write(self.scene);
         }
+    }
+}
+
+/// A line cut into dashes of 6 with 4 between them, along all of it: a pattern that began anew at every
+/// point would be none where points are close.
+fn dashes(points: &[(f64, f64)]) -> Vec<Vec<(f64, f64)>> {
+    const PERIOD: [f64; 2] = [6.0, 4.0];
+    let (mut dashes, mut dash) = (Vec::new(), points.first().copied().into_iter().collect::<Vec<_>>());
+    let (mut phase, mut left) = (0, PERIOD[0]);
+    for pair in points.windows(2) {
+        let ((mut x, mut y), end) = (pair[0], pair[1]);
+        loop {
+            let (dx, dy) = (end.0 - x, end.1 - y);
+            let length = (dx * dx + dy * dy).sqrt();
+            if length < left {
+                left -= length;
+                break;
+            }
+            (x, y) = (x + dx * left / length, y + dy * left / length);
+            if phase == 0 {
+                dash.push((x, y));
+                dashes.push(std::mem::take(&mut dash));
+            } else {
+                dash = vec![(x, y)];
+            }
+            phase = 1 - phase;
+            left = PERIOD[phase];
+        }
+        if phase == 0 {
+            dash.push(end);
+        }
+    }
+    if dash.len() > 1 {
+        dashes.push(dash);
+    }
+    dashes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::dashes;
+
+    #[test]
+    fn dashes_go_on_over_the_points_of_a_line() {
+        let fine: Vec<(f64, f64)> = (0..=40).map(|x| (f64::from(x) * 0.5, 0.0)).collect();
+        let ends = |dashes: Vec<Vec<(f64, f64)>>| -> Vec<(f64, f64)> {
+            dashes.iter().map(|dash| (dash[0].0, dash[dash.len() - 1].0)).collect()
+        };
+        assert_eq!(ends(dashes(&fine)), [(0.0, 6.0), (10.0, 16.0)]);
+        assert_eq!(ends(dashes(&[(0.0, 0.0), (20.0, 0.0)])), [(0.0, 6.0), (10.0, 16.0)]);
+        assert_eq!(ends(dashes(&[(0.0, 0.0), (5.0, 0.0)])), [(0.0, 5.0)]);
+        assert!(dashes(&[]).is_empty() && dashes(&[(1.0, 1.0)]).is_empty());
     }
 }
