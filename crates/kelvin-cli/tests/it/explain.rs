@@ -18,14 +18,20 @@ fn number(value: &Value) -> f64 {
 #[test]
 fn a_difference_says_which_token_goes_and_by_whom() {
     let found = explain("--diff kelvin seed4 --example cat8 --top-p 0.9");
-    assert_eq!((&found["a"]["dialect"], &found["b"]["dialect"]), (&json!("native"), &json!("seed4")));
+    assert_eq!(
+        (&found["a"]["dialect"], &found["b"]["dialect"]),
+        (&json!("native"), &json!("seed4"))
+    );
     assert_eq!(found["b"]["pipeline"], "top-p(0.9, crossing=drop)");
     assert_eq!((&found["a"]["kept"], &found["b"]["kept"]), (&json!(5), &json!(4)));
     let tokens = found["tokens"].as_array().expect("an array");
     let gone: Vec<&Value> = tokens.iter().filter(|token| token["p_b"] == 0.0).collect();
     assert_eq!(gone.len(), 1);
     assert_eq!(gone[0], &tokens[4], "the last of five");
-    assert_eq!((&gone[0]["removed_by_a"], &gone[0]["removed_by_b"]), (&Value::Null, &json!("top-p")));
+    assert_eq!(
+        (&gone[0]["removed_by_a"], &gone[0]["removed_by_b"]),
+        (&Value::Null, &json!("top-p"))
+    );
     assert_eq!(found["only_a"], json!({"count": 1, "p": gone[0]["p_a"]}));
     assert_eq!(found["only_b"], json!({"count": 0, "p": 0.0}));
     // one law is the other without a token: their distance is its share, and −ln of what is left
@@ -72,7 +78,10 @@ fn a_row_that_a_rounding_decides_is_fragile() {
         assert_eq!(fragile(x18, &flags)["fragile"], true, "{dialect}");
     }
     assert_eq!(fragile(x18, "--dialect hf --top-p 0.72")["fragile"], false);
-    assert_eq!(fragile("{\"probs\": [0.5, 0.3, 0.15, 0.05]}", "--dialect hf --top-p 0.72")["fragile"], false);
+    assert_eq!(
+        fragile("{\"probs\": [0.5, 0.3, 0.15, 0.05]}", "--dialect hf --top-p 0.72")["fragile"],
+        false
+    );
     assert_eq!(fragile(x18, "--top-p 0.8")["floats"], Value::Null, "native decides on integers");
     let ties = "[2, 1, 1, 0]";
     assert_eq!(fragile(ties, "--dialect seed1 --top-k 2")["fragile"], true, "a sort decides");

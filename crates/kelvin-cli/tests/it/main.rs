@@ -10,6 +10,7 @@ mod explain;
 mod generate;
 mod hub;
 mod layouts;
+mod plot;
 mod real;
 mod reference;
 mod report;

@@ -62,7 +62,8 @@ fn a_sweep_leaves_its_page_in_the_folder() {
         let run = kelvin(&[&args[..], &rest].concat());
         assert_eq!(run.code, 0, "{}", run.stderr);
     }
-    let [a, b] = folders.map(|folder| fs::read_to_string(folder.join("out/report.html")).expect("written"));
+    let [a, b] =
+        folders.map(|folder| fs::read_to_string(folder.join("out/report.html")).expect("written"));
     assert_eq!(a, b, "the same sweep, the same page");
     for part in [
         "Sweep of temperature",

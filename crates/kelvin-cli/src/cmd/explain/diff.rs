@@ -312,13 +312,7 @@ impl Difference {
 
     /// Why a stage of the one removes a token that the other keeps, where it shows.
     #[expect(clippy::float_cmp, reason = "tokens tie when their logits are equal")]
-    fn why(
-        &self,
-        stage: &str,
-        token: TokenId,
-        remover: &Side,
-        keeper: &Side,
-    ) -> Option<String> {
+    fn why(&self, stage: &str, token: TokenId, remover: &Side, keeper: &Side) -> Option<String> {
         let own = remover.setting(stage)?;
         let Some(theirs) = keeper.setting(stage) else {
             let unasked = matches!(own.origin, Origin::Dialect(_));
