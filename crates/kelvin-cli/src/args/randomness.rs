@@ -60,6 +60,14 @@ impl Randomness {
         }
     }
 
+    /// The same with this seed, where there is one and nobody typed another.
+    pub(crate) fn or_seed(self, seed: Option<u64>) -> Self {
+        match seed.filter(|_| self.random) {
+            Some(seed) => Self { seed, random: false, ..self },
+            None => self,
+        }
+    }
+
     /// Reads `--seed` alone; every prompt is on stream 0.
     pub(crate) fn coupled(matches: &ArgMatches) -> Self {
         let typed = matches.get_one("seed").copied();

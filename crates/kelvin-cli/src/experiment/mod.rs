@@ -47,6 +47,13 @@ pub(crate) struct Prompt {
     pub(crate) seed: Seed,
 }
 
+impl Prompt {
+    /// How many tokens it has.
+    pub(crate) fn n_tokens(&self) -> usize {
+        self.ids.len()
+    }
+}
+
 /// What is decoded, and how long.
 #[derive(Debug)]
 pub(crate) struct Experiment<'a> {

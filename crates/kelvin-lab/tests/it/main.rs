@@ -4,4 +4,6 @@ mod compare;
 mod figures;
 mod golden;
 mod measure;
+mod reports;
+mod rescore;
 mod traces;
