@@ -13,9 +13,11 @@ use kelvin_lm::{Checkpoint, Model, ModelOptions, Stored, TokenId, WeightDtype, e
 use serde_json::{Value, json};
 
 use crate::args::policy::text;
+use crate::args::trace;
 use crate::console::Console;
 use crate::exit::Failure;
 use crate::memory;
+use crate::models::digest::Digest;
 use crate::models::{self, Location};
 use crate::settings::Policy;
 use crate::term::number::parameters;
@@ -33,6 +35,8 @@ pub(crate) struct Loaded {
     pub(crate) defaults: GenerationDefaults,
     /// Name, file, type and size.
     pub(crate) card: Card,
+    /// The hashes of its files, by name; null where the run is not recorded.
+    pub(crate) sha256: Value,
 }
 
 /// What a model is called and made of.
@@ -97,17 +101,36 @@ pub(crate) fn with_policy(
     console: &mut Console<'_>,
 ) -> Result<(Loaded, Policy)> {
     Policy::check(matches)?; // what is typed wrong is said before a model is read
+    with_policies(matches, console, |defaults, console| {
+        let policy = Policy::resolve(matches, Some(defaults))?;
+        console.warn_all(&policy.warnings)?;
+        Ok(policy)
+    })
+}
+
+/// The model, its tokenizer, and what `resolve` makes of its publisher's defaults before its weights
+/// are read.
+///
+/// # Errors
+///
+/// Those of [`open`], of `resolve`, and of a file that is no model of a known architecture.
+pub(crate) fn with_policies<P>(
+    matches: &ArgMatches,
+    console: &mut Console<'_>,
+    resolve: impl FnOnce(&GenerationDefaults, &mut Console<'_>) -> Result<P>,
+) -> Result<(Loaded, P)> {
     let (checkpoint, card) = open(matches, console)?;
     let raw = matches.get_flag("raw");
     let defaults = match checkpoint.generation_defaults() {
         Err(_) if raw => checkpoint.ends()?, // what is ignored may be wrong
         defaults => defaults?,
     };
-    let policy = Policy::resolve(matches, Some(&defaults))?;
-    console.warn_all(&policy.warnings)?;
+    let policies = resolve(&defaults, console)?;
     let options = model_options(matches)?;
     memory::check(&checkpoint, &card, options.dtype, console)?;
-    let loaded = assemble(&checkpoint, card, options)?;
+    let digest = trace::is_on(matches, console).then(|| Digest::start(&card.location));
+    let mut loaded = assemble(&checkpoint, card, options)?;
+    loaded.sha256 = digest.map_or(Value::Null, Digest::wait);
     if !raw {
         defaults.check_tokens(loaded.model.config().vocab_size)?;
     }
@@ -116,7 +139,7 @@ pub(crate) fn with_policy(
     if let Some(name) = text(matches, "chat-template").filter(|name| names_template(name)) {
         loaded.template = ChatTemplate::open(&checkpoint, Some(name));
     }
-    Ok((loaded, policy))
+    Ok((loaded, policies))
 }
 
 /// Whether `--chat-template` names one of the model's own: where no file is called so.
@@ -147,7 +170,8 @@ pub(crate) fn assemble(
     let template = ChatTemplate::open(checkpoint, None).map_err(in_file);
     let defaults = GenerationDefaults::default();
     let dtype = held(&model, card.dtype, options.dtype);
-    Ok(Loaded { model, tokenizer, template, defaults, card: Card { dtype, ..card } })
+    let card = Card { dtype, ..card };
+    Ok(Loaded { model, tokenizer, template, defaults, card, sha256: Value::Null })
 }
 
 /// The formats that weights are held in, of those they are stored in: `Q8_0 of BF16`, and `F16 and
@@ -258,6 +282,8 @@ impl Loaded {
             "activations": activations_name(engine.activations()),
             "simd": engine.level().name(),
             "threads": engine.threads(),
+            "vocab_size": self.model.config().vocab_size,
+            "sha256": self.sha256,
         })
     }
 }

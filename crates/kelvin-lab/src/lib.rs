@@ -13,12 +13,17 @@
 
 #![forbid(unsafe_code)]
 
+pub mod compare;
 mod error;
 pub mod figure;
+pub mod measure;
+pub mod report;
+pub mod rescore;
 mod sample;
+pub mod sweep;
 pub mod trace;
 
 pub use error::{Error, Result};
 pub use figure::Figure;
-pub use sample::Sample;
+pub use sample::{Key, Sample};
 pub use trace::Trace;

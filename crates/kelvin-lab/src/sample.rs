@@ -3,6 +3,17 @@
 use kelvin::TokenId;
 use serde::{Deserialize, Serialize};
 
+/// What names a sample: its policy, its prompt, and its place among their samples. In this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Key {
+    /// The place of its cell in the grid, or of its policy among those compared.
+    pub cell: usize,
+    /// The place of its prompt among the prompts.
+    pub prompt: usize,
+    /// Its place among the samples of its cell and prompt; its random numbers' `choice`.
+    pub sample: u32,
+}
+
 /// One continuation: what comparisons and sweeps count, and what their files hold.
 ///
 /// Every list of numbers has one entry for each token of `token_ids`, the one that ended the text
@@ -33,4 +44,39 @@ pub struct Sample {
     pub entropies: Vec<f64>,
     /// Tokens left to draw from: the size of the nucleus.
     pub kept: Vec<u32>,
+}
+
+impl Sample {
+    /// A sample without a token so far.
+    pub fn new(key: Key, stream: u64) -> Self {
+        let Key { cell, prompt, sample } = key;
+        Self {
+            cell,
+            prompt,
+            sample,
+            stream,
+            text: String::new(),
+            token_ids: Vec::new(),
+            finish: String::new(),
+            raw_logprobs: Vec::new(),
+            logprobs: Vec::new(),
+            raw_entropies: Vec::new(),
+            entropies: Vec::new(),
+            kept: Vec::new(),
+        }
+    }
+
+    /// Its name.
+    pub fn key(&self) -> Key {
+        let Self { cell, prompt, sample, .. } = *self;
+        Key { cell, prompt, sample }
+    }
+
+    /// Its tokens without the one that ended the text: what metrics of tokens look at.
+    pub fn body(&self) -> &[TokenId] {
+        match self.token_ids.split_last() {
+            Some((_, body)) if self.finish == "eos" => body,
+            _ => &self.token_ids,
+        }
+    }
 }

@@ -31,6 +31,8 @@ pub enum Domain {
     Shuffle = 7,
     /// Initial weights.
     Init = 8,
+    /// Which samples a bootstrap picks again.
+    Resample = 9,
 }
 
 /// Which random stream: the request's seed, the prompt's stream, the sample's number.

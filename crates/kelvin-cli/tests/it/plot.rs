@@ -90,7 +90,9 @@ impl Held<'_> {
 
     fn panels(&self) -> impl Iterator<Item = (String, &Value, &Value)> {
         let pairs = list(&self.ours["panels"]).iter().zip(list(&self.theirs["panels"]));
-        pairs.enumerate().map(|(at, (ours, theirs))| (format!("{}, panel {at}", self.id), ours, theirs))
+        pairs
+            .enumerate()
+            .map(|(at, (ours, theirs))| (format!("{}, panel {at}", self.id), ours, theirs))
     }
 
     fn titles(&self) {
@@ -116,7 +118,8 @@ impl Held<'_> {
     /// The names of bars, where the course writes them: of the first `n` of each panel.
     fn names(&self, n: impl Fn(&Value) -> usize) {
         for (what, ours, theirs) in self.panels() {
-            let of_axis = first(theirs, &["set_xticklabels", "set_yticklabels"]).map(|it| &it[1][0]);
+            let of_axis =
+                first(theirs, &["set_xticklabels", "set_yticklabels"]).map(|it| &it[1][0]);
             let of_bars = first(theirs, &["bar"]).map(|it| &it[1][0]);
             let names = of_axis.or(of_bars).expect("it has names");
             let y = &ours["y"]["categories"];
@@ -149,8 +152,11 @@ fn all(panel: &Value) -> usize {
 fn logits_and_probabilities() {
     let Some(truth) = Truth::load() else { return };
     let ours = plot("logits --example paris");
-    let held =
-        Held { id: "S1-FIG1-logits-vs-probs", ours: &ours, theirs: truth.of("S1-FIG1-logits-vs-probs") };
+    let held = Held {
+        id: "S1-FIG1-logits-vs-probs",
+        ours: &ours,
+        theirs: truth.of("S1-FIG1-logits-vs-probs"),
+    };
     held.page();
     held.titles();
     held.bars();
@@ -169,7 +175,10 @@ fn temperature_panels_of_three_courses() {
         ("S1-FIG2-temperature-panels", "temperature --example paris"),
         ("S1-FIG2-temperature-panels", "temperature"),
         ("S2-FIG1-temperature-panels", "temperature --example viz10"),
-        ("S2-FIG1-temperature-panels", "temperature --example viz10 --temperature 0.3,0.5,1.0,2.0,5.0"),
+        (
+            "S2-FIG1-temperature-panels",
+            "temperature --example viz10 --temperature 0.3,0.5,1.0,2.0,5.0",
+        ),
         ("S4-FIG2-temperature", "temperature --example cat8"),
     ];
     for (id, args) in cases {
@@ -183,7 +192,10 @@ fn temperature_panels_of_three_courses() {
             held.names(all);
             let tops = held.panels().map(|(_, ours, theirs)| {
                 let bars = layers(ours, "bars").next().expect("it has bars");
-                (bars["texts"][0].clone(), calls(theirs, "annotate").next().expect("one")[1][0].clone())
+                (
+                    bars["texts"][0].clone(),
+                    calls(theirs, "annotate").next().expect("one")[1][0].clone(),
+                )
             });
             tops.for_each(|(ours, theirs)| assert_eq!(ours, theirs));
         }
@@ -208,7 +220,8 @@ fn curves_over_the_temperature() {
         assert_eq!(lines.len(), curves.len(), "{what}");
         for (line, curve) in lines.iter().zip(curves) {
             for axis in 0..2 {
-                let own = list(&line["points"]).iter().map(|point| point[axis].as_f64().expect("one"));
+                let own =
+                    list(&line["points"]).iter().map(|point| point[axis].as_f64().expect("one"));
                 near(&what, &own.collect::<Vec<_>>(), &numbers(&curve[1][axis]));
             }
         }
@@ -356,7 +369,8 @@ fn paths_of_tokens() {
         unique.sort_by(f64::total_cmp);
         unique.dedup();
         let title = ours["title"].as_str().expect("a title");
-        let expected = calls(theirs, "set_title").next().expect("one")[1][0].as_str().expect("text");
+        let expected =
+            calls(theirs, "set_title").next().expect("one")[1][0].as_str().expect("text");
         let name = expected.split('\n').next().expect("a first line");
         assert_eq!(title, format!("{name}\n{} unique out of 20", unique.len()), "{what}");
         if at == 0 {
@@ -470,6 +484,7 @@ fn the_gallery_shows_what_its_commands_draw() {
         assert!(page.contains(&format!("](../figures/{file})")), "{file} is not shown");
         n_held += 1;
     }
-    let n_files = fs::read_dir(in_crate("../../docs/figures")).expect("the folder is there").count();
+    let n_files =
+        fs::read_dir(in_crate("../../docs/figures")).expect("the folder is there").count();
     assert_eq!(n_held, n_files, "a figure for each command");
 }

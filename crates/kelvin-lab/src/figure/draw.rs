@@ -15,8 +15,8 @@ use kuva::backend::svg::SvgBackend;
 use kuva::render::render::Scene;
 use kuva::render::render::{Primitive, TextAnchor};
 
-use self::label::label;
 pub(super) use self::film::film;
+use self::label::label;
 pub(super) use self::page::scene;
 #[cfg(feature = "png")]
 pub(super) use self::png::to_png;

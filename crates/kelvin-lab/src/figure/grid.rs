@@ -14,7 +14,8 @@ pub fn grid(row: &Row, temperatures: &[f64], ks: &[usize]) -> Result<Figure> {
     let (mut first, mut entropies, mut masses) = (Vec::new(), Vec::new(), Vec::new());
     for &t in temperatures {
         let all = row.law(&Pipeline::builder().temperature(t).build()?)?;
-        let laws = ks.iter().map(|&k| row.law(&Pipeline::builder().temperature(t).top_k(k).build()?));
+        let laws =
+            ks.iter().map(|&k| row.law(&Pipeline::builder().temperature(t).top_k(k).build()?));
         let laws = laws.collect::<Result<Vec<_>>>()?;
         first.push(laws.iter().map(|law| law.probabilities[law.order[0]]).collect::<Vec<_>>());
         entropies.push(laws.iter().map(|law| law.entropy_nats).collect());

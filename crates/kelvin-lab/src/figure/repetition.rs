@@ -22,9 +22,14 @@ pub fn repetition(row: &Row, base: &Pipeline, penalised: &Pipeline, show: usize)
     let text = |&token: &usize| format!("{:.3}", after.probabilities[token]);
     let left = Panel::new("Probability before and after")
         .with_axes(Axis::categories("", names.clone()), Axis::linear("Probability"))
-        .bars("After", Ink::Blue, Bars::new(after.of(&tokens)).narrow().with_texts(tokens.iter().map(text)))
+        .bars(
+            "After",
+            Ink::Blue,
+            Bars::new(after.of(&tokens)).narrow().with_texts(tokens.iter().map(text)),
+        )
         .bars("Before", Ink::Grey, Bars::new(before.of(&tokens)).all_hollow());
-    let reference = before.order.iter().copied().find(|&token| !was_said(token)).unwrap_or(before.order[0]);
+    let reference =
+        before.order.iter().copied().find(|&token| !was_said(token)).unwrap_or(before.order[0]);
     let odds = |law: &super::Law, token: usize| {
         kelvin::math::ln(law.probabilities[token] / law.probabilities[reference])
     };
@@ -38,7 +43,10 @@ pub fn repetition(row: &Row, base: &Pipeline, penalised: &Pipeline, show: usize)
     let room = (0.15 * (high - low)).max(0.1);
     let label = format!("Change of ln odds against {}", row.names()[reference]);
     let right = Panel::new("Odds against a token not said")
-        .with_axes(Axis::categories("", names), Axis::linear(label).from_to(low - room, high + room))
+        .with_axes(
+            Axis::categories("", names),
+            Axis::linear(label).from_to(low - room, high + room),
+        )
         .bars("", Ink::Orange, Bars::new(change).with_texts(texts));
     Ok(Figure::new("Repetition Penalty: Before and After", vec![left, right]))
 }

@@ -95,7 +95,8 @@ impl Row {
         let mut order = Vec::with_capacity(self.logits.len());
         for token in &account.head {
             let at = token.token as usize;
-            kept[at] = token.removed_by.is_none() && (!pipeline.is_greedy() || probabilities[at] > 0.0);
+            kept[at] =
+                token.removed_by.is_none() && (!pipeline.is_greedy() || probabilities[at] > 0.0);
             order.push(at);
         }
         let mut listed = vec![false; self.logits.len()];

@@ -81,7 +81,8 @@ fn thousands(n: u32) -> String {
 mod tests {
     #[test]
     fn thousands_have_commas() {
-        let cases = [(0, "0"), (999, "999"), (1000, "1,000"), (50_000, "50,000"), (1_234_567, "1,234,567")];
+        let cases =
+            [(0, "0"), (999, "999"), (1000, "1,000"), (50_000, "50,000"), (1_234_567, "1,234,567")];
         for (n, text) in cases {
             assert_eq!(super::thousands(n), text);
         }

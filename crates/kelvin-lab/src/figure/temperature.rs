@@ -3,9 +3,7 @@
 use kelvin::stage::Temperature;
 use kelvin::{Pipeline, Result, math};
 
-use super::{
-    Arrangement, Axis, Bars, Corner, Figure, Ink, Panel, Row, Variant, decimal, nats,
-};
+use super::{Arrangement, Axis, Bars, Corner, Figure, Ink, Panel, Row, Variant, decimal, nats};
 
 /// Where curves over the temperature begin and end, and in how many points.
 const CURVE: (f64, f64, u32) = (0.01, 5.0, 200);

@@ -105,7 +105,11 @@ pub(super) fn css((red, green, blue): Rgb) -> String {
 /// A colour so far from one to another: 0 the first, 1 the second.
 pub(super) fn mix(from: Rgb, to: Rgb, share: f64) -> Rgb {
     let share = share.clamp(0.0, 1.0);
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between two bytes")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "between two bytes"
+    )]
     let part = |a: u8, b: u8| (f64::from(a) + share * (f64::from(b) - f64::from(a))).round() as u8;
     (part(from.0, to.0), part(from.1, to.1), part(from.2, to.2))
 }

@@ -92,10 +92,7 @@ fn cumulative(
         .collect();
     let bars = Bars::new(values).hollow(law.removed(&tokens));
     Panel::new(title)
-        .with_axes(
-            Axis::categories("", arrangement.labels(row, &tokens)),
-            Axis::probability(""),
-        )
+        .with_axes(Axis::categories("", arrangement.labels(row, &tokens)), Axis::probability(""))
         .with_right(Axis::probability("Cumulative Prob"))
         .bars("in the nucleus (hollow: removed)", Ink::Green, bars)
         .dashes("cumulative", Ink::Orange, sums)
@@ -147,9 +144,11 @@ fn part(title: String, ink: Ink, law: &Law) -> Panel {
     let values = law.of(&tokens);
     let highest = 1.2 * highest(&values);
     let x = Axis::categories("Token index", tokens.iter().map(ToString::to_string));
-    Panel::new(title)
-        .with_axes(x, Axis::linear("Probability").from_to(0.0, highest))
-        .bars("", ink, Bars::new(values).hollow(law.removed(&tokens)))
+    Panel::new(title).with_axes(x, Axis::linear("Probability").from_to(0.0, highest)).bars(
+        "",
+        ink,
+        Bars::new(values).hollow(law.removed(&tokens)),
+    )
 }
 
 /// Why a fixed k fits no two distributions: one token of 95 % among fifty, and fifty equal ones.
@@ -173,12 +172,9 @@ pub fn limitation(k: usize) -> Result<Figure> {
         let all = row.law(&Pipeline::neutral())?;
         for (name, pipeline) in [(format!("top-k {k}"), &top_k), ("top-p 0.9".to_owned(), &top_p)] {
             let law = row.law(pipeline)?;
-            let mass: f64 = all.order.iter().filter(|&&it| law.kept[it]).map(|&it| all.probabilities[it]).sum();
-            let note = format!(
-                "keeps {} of {n}\n{:.1}% of the mass",
-                law.n_kept(),
-                100.0 * mass
-            );
+            let mass: f64 =
+                all.order.iter().filter(|&&it| law.kept[it]).map(|&it| all.probabilities[it]).sum();
+            let note = format!("keeps {} of {n}\n{:.1}% of the mass", law.n_kept(), 100.0 * mass);
             let bars = Bars::new(all.of(&all.order)).hollow(law.removed(&all.order));
             let y = Axis::linear("Probability").from_to(0.0, 1.3 * highest(&all.probabilities));
             panels.push(

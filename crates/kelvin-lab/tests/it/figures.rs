@@ -125,7 +125,8 @@ fn everything_that_a_panel_can_hold() {
 /// A page without panels, and panels without anything, are pages.
 #[test]
 fn nothing_is_drawn_as_nothing() {
-    for figure in [Figure::new("", vec![]), Figure::new("x", vec![Panel::new("")]).with_columns(0)] {
+    for figure in [Figure::new("", vec![]), Figure::new("x", vec![Panel::new("")]).with_columns(0)]
+    {
         assert!(figure.to_svg(Theme::Light).ends_with("</svg>"));
     }
 }

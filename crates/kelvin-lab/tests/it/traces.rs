@@ -39,11 +39,8 @@ fn text(lines: &[Line]) -> String {
 #[test]
 fn a_trace_comes_back_with_its_bits() {
     let logits = [0.1_f32, 0.3, -7.77, 1e-20];
-    let lines = [
-        Line::Header(Box::new(header())),
-        Line::Step(Box::new(step(&logits))),
-        Line::Done(done()),
-    ];
+    let lines =
+        [Line::Header(Box::new(header())), Line::Step(Box::new(step(&logits))), Line::Done(done())];
     let trace = Trace::read(text(&lines).as_bytes()).expect("sound");
     assert!(!trace.is_cut);
     let [sequence] = &trace.sequences[..] else { panic!("one sequence") };

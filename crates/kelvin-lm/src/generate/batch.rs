@@ -1,13 +1,19 @@
 //! Several sequences that grow together.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::{mem, vec};
+
+use rayon::prelude::*;
 
 use super::view::View;
 use super::{Chooser, Context, Detok, Event, Finish, Session};
 use crate::model::{Model, Row, Scratch, Wanted};
 use crate::tokenizer::{ShowSpecial, Tokenizer};
 use crate::{Error, ErrorKind, Result, TokenId};
+
+/// Logits below which choosing on a second thread costs more than it saves.
+const WORTH_A_THREAD: usize = 1 << 15;
 
 /// What to generate: one prompt, and as many sequences from it as there are choosers.
 #[derive(Debug, Clone)]
@@ -64,7 +70,10 @@ pub struct Batch<'m, C> {
     empty: View,
     scratch: Scratch,
     prompts: Vec<Prompt>,
-    sequences: Vec<Sequence<C>>,
+    /// Those that are not let go of, by their numbers.
+    sequences: BTreeMap<usize, Sequence<C>>,
+    /// The number of the sequence that joins next.
+    next: usize,
     events: Vec<Event>,
     keeps_sessions: bool,
 }
@@ -109,7 +118,8 @@ impl<'m, C: Chooser> Batch<'m, C> {
             empty: View::new(model),
             scratch: Scratch::default(),
             prompts: Vec::new(),
-            sequences: Vec::new(),
+            sequences: BTreeMap::new(),
+            next: 0,
             events: Vec::new(),
             keeps_sessions: false,
         }
@@ -169,14 +179,16 @@ impl<'m, C: Chooser> Batch<'m, C> {
         let rest = &request.prompt[view.ids().len()..];
         view.check(self.model, rest)?;
         view.push(rest);
-        let start = self.sequences.len();
+        let start = self.next;
         let pos = request.prompt.len();
         let left = request.max_new_tokens.min(view.context().room(pos));
         for chooser in request.choosers {
             let (detok, state) = (request.detok.clone(), State::Waiting);
-            self.sequences.push(Sequence { chooser, detok, state, pos, left, shifts: 0 });
+            let sequence = Sequence { chooser, detok, state, pos, left, shifts: 0 };
+            self.sequences.insert(self.next, sequence);
+            self.next += 1;
         }
-        let sequences = start..self.sequences.len();
+        let sequences = start..self.next;
         if left == 0 {
             sequences.clone().for_each(|sequence| self.finish(sequence, Finish::Length));
         } else {
@@ -189,7 +201,7 @@ impl<'m, C: Chooser> Batch<'m, C> {
     /// The tokens of a sequence that ended, with what is computed of them, where sessions are
     /// [kept](Self::keep_sessions) and the prompt was computed. A second call finds nothing.
     pub fn take_session(&mut self, sequence: usize) -> Option<Session<'m>> {
-        match &mut self.sequences.get_mut(sequence)?.state {
+        match &mut self.sequences.get_mut(&sequence)?.state {
             State::Over(view) => Some(Session::of(self.model, view.take()?)),
             State::Waiting | State::Live(_) => None,
         }
@@ -198,24 +210,40 @@ impl<'m, C: Chooser> Batch<'m, C> {
     /// Whether a step would bring events.
     pub fn is_live(&self) -> bool {
         let over = |sequence: &Sequence<C>| matches!(sequence.state, State::Over(_));
-        !self.events.is_empty() || !self.sequences.iter().all(over)
+        !self.events.is_empty() || !self.sequences.values().all(over)
     }
 
-    /// The chooser of a sequence, with what it remembers; `None` for a number that is not given out.
+    /// How many sequences have not ended.
+    pub fn n_going(&self) -> usize {
+        let over = |sequence: &&Sequence<C>| matches!(sequence.state, State::Over(_));
+        self.sequences.len() - self.sequences.values().filter(over).count()
+    }
+
+    /// The chooser of a sequence, with what it remembers; `None` for a number that is not given out, or
+    /// was [let go of](Self::let_go).
     pub fn chooser(&self, sequence: usize) -> Option<&C> {
-        self.sequences.get(sequence).map(|sequence| &sequence.chooser)
+        self.sequences.get(&sequence).map(|sequence| &sequence.chooser)
+    }
+
+    /// Lets go of a sequence that has ended, and gives its chooser back; `None` for any other. A batch
+    /// that sequences keep joining stays small by it.
+    pub fn let_go(&mut self, sequence: usize) -> Option<C> {
+        match self.sequences.get(&sequence)?.state {
+            State::Over(_) => self.sequences.remove(&sequence).map(|it| it.chooser),
+            State::Waiting | State::Live(_) => None,
+        }
     }
 
     /// Ends a sequence now, keeping what it has: its last events come with the next step.
     pub fn interrupt(&mut self, sequence: usize) {
-        if self.sequences.get(sequence).is_some_and(|it| !matches!(it.state, State::Over(_))) {
+        if self.sequences.get(&sequence).is_some_and(|it| !matches!(it.state, State::Over(_))) {
             self.finish(sequence, Finish::Interrupted);
         }
     }
 
     /// Ends every sequence now, keeping what they have: the last events come with the next step.
     pub fn interrupt_all(&mut self) {
-        (0..self.sequences.len()).for_each(|sequence| self.interrupt(sequence));
+        (0..self.next).for_each(|sequence| self.interrupt(sequence));
     }
 
     /// Computes waiting prompts, chooses one token for each sequence that goes on, and says what
@@ -244,7 +272,7 @@ impl<'m, C: Chooser> Batch<'m, C> {
         let Self { model, scratch, prompts, sequences, .. } = self;
         for Prompt { view, sequences: readers } in prompts {
             let left = view.behind().saturating_sub(n_tokens);
-            if left > 0 && sequences[readers.clone()].iter().any(Sequence::waits) {
+            if left > 0 && any_waits(sequences, readers) {
                 model.forward(&mut [view.row(left, Wanted::Nothing)], scratch)?;
                 return Ok(Some(left));
             }
@@ -254,33 +282,56 @@ impl<'m, C: Chooser> Batch<'m, C> {
 
     fn advance(&mut self, scratch: &mut Scratch) -> Result<()> {
         let sequences = &self.sequences;
-        self.prompts
-            .retain(|prompt| sequences[prompt.sequences.clone()].iter().any(Sequence::waits));
-        let going = self.sequences.iter_mut().filter_map(Sequence::row);
+        self.prompts.retain(|prompt| any_waits(sequences, &prompt.sequences));
+        let going = self.sequences.values_mut().filter_map(Sequence::row);
         let coming = self.prompts.iter_mut().map(|prompt| prompt.view.row(0, Wanted::Last));
         let mut rows: Vec<Row<'_>> = going.chain(coming).collect();
         let logits = self.model.forward(&mut rows, scratch)?;
         let mut logits = logits.chunks_exact(self.model.config().vocab_size);
-        for sequence in 0..self.sequences.len() {
-            if matches!(self.sequences[sequence].state, State::Live(_)) {
-                self.choose(sequence, logits.next().expect("each row brings its logits"));
+        let mut turns = Vec::new();
+        for (&sequence, it) in &self.sequences {
+            if matches!(it.state, State::Live(_)) {
+                turns.push((sequence, logits.next().expect("each row brings its logits")));
             }
         }
         for Prompt { view, sequences } in mem::take(&mut self.prompts) {
             let logits = logits.next().expect("each row brings its logits");
-            for sequence in sequences {
-                if self.sequences[sequence].waits() {
-                    self.sequences[sequence].state = State::Live(view.clone());
-                    self.choose(sequence, logits);
+            for (&sequence, it) in self.sequences.range_mut(sequences) {
+                if it.waits() {
+                    it.state = State::Live(view.clone());
+                    turns.push((sequence, logits));
                 }
             }
+        }
+        for (sequence, chosen) in self.choose(turns) {
+            self.settle(sequence, chosen);
         }
         Ok(())
     }
 
-    fn choose(&mut self, sequence: usize, logits: &[f32]) {
+    /// What each sequence in turn chooses from its logits. They choose at the same time where that pays;
+    /// no choice depends on another.
+    fn choose(&mut self, turns: Vec<(usize, &[f32])>) -> Vec<(usize, Result<TokenId>)> {
+        let n_logits = turns.len() * self.model.config().vocab_size;
+        let worth_it = turns.len() > 1 && n_logits >= WORTH_A_THREAD;
+        let mut turns = turns.into_iter().peekable(); // as the sequences, by their numbers
+        let choosers = self.sequences.iter_mut().filter_map(|(&sequence, it)| {
+            let (_, logits) = turns.next_if(|turn| turn.0 == sequence)?;
+            Some((sequence, &mut it.chooser, logits))
+        });
+        let choose =
+            |(sequence, chooser, logits): (_, &mut C, _)| (sequence, chooser.choose(logits));
+        if worth_it {
+            let choosers: Vec<_> = choosers.collect();
+            self.model.engine().install(|| choosers.into_par_iter().map(choose).collect())
+        } else {
+            choosers.map(choose).collect()
+        }
+    }
+
+    fn settle(&mut self, sequence: usize, chosen: Result<TokenId>) {
         let vocab_size = self.model.config().vocab_size;
-        match self.sequences[sequence].chooser.choose(logits) {
+        match chosen {
             Ok(id) if (id as usize) < vocab_size => self.accept(sequence, id),
             Ok(id) => {
                 let detail = format!("chosen token {id} is outside 0 to {}", vocab_size - 1);
@@ -290,17 +341,24 @@ impl<'m, C: Chooser> Batch<'m, C> {
         }
     }
 
+    /// A sequence that events are still to come of.
+    fn known(&mut self, sequence: usize) -> &mut Sequence<C> {
+        self.sequences.get_mut(&sequence).expect("nobody let go of it before its end")
+    }
+
     fn accept(&mut self, sequence: usize, id: TokenId) {
         self.tell_shift(sequence);
-        let it = &mut self.sequences[sequence];
-        self.events.push(Event::Token { sequence, pos: it.pos, id });
+        let (tokenizer, show) = (self.tokenizer, self.show);
+        let it = self.known(sequence);
+        let pos = it.pos;
         it.pos += 1;
         it.left -= 1;
         if let State::Live(view) = &mut it.state {
             view.push(&[id]);
         }
-        let (text, stopped) = it.write(id, self.tokenizer, self.show);
+        let (text, stopped) = it.write(id, tokenizer, show);
         let full = it.left == 0;
+        self.events.push(Event::Token { sequence, pos, id });
         self.say(sequence, text);
         if stopped {
             self.finish(sequence, Finish::Stop);
@@ -313,8 +371,8 @@ impl<'m, C: Chooser> Batch<'m, C> {
 
     /// Says that the next token was chosen with fewer tokens in view.
     fn tell_shift(&mut self, sequence: usize) {
-        let it = &mut self.sequences[sequence];
         let context = self.empty.context();
+        let it = self.known(sequence);
         let shifts = context.shifts(it.pos);
         if shifts > it.shifts {
             it.shifts = shifts;
@@ -341,14 +399,20 @@ impl<'m, C: Chooser> Batch<'m, C> {
 
     /// Brings out the text that waited, and lets go of the cache unless sessions are kept.
     fn close(&mut self, sequence: usize) {
-        let it = &mut self.sequences[sequence];
+        let keeps_sessions = self.keeps_sessions;
+        let it = self.known(sequence);
         let state = mem::replace(&mut it.state, State::Over(None));
-        if let (true, State::Live(view)) = (self.keeps_sessions, state) {
+        if let (true, State::Live(view)) = (keeps_sessions, state) {
             it.state = State::Over(Some(view));
         }
         let text = it.detok.finish();
         self.say(sequence, text);
     }
+}
+
+/// Whether one of these sequences waits for its prompt.
+fn any_waits<C>(sequences: &BTreeMap<usize, Sequence<C>>, readers: &Range<usize>) -> bool {
+    sequences.range(readers.clone()).any(|(_, sequence)| sequence.waits())
 }
 
 impl<C> Sequence<C> {

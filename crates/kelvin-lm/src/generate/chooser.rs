@@ -6,8 +6,9 @@ use crate::{Error, ErrorKind, Result, TokenId};
 
 /// Chooses the next token of one sequence, and remembers that it did.
 ///
-/// [`kelvin::Sampler`] is the one to use; another may wrap it, to keep traces or to force tokens.
-pub trait Chooser {
+/// [`kelvin::Sampler`] is the one to use; another may wrap it, to keep traces or to force tokens. The
+/// choosers of a batch may run at the same time, on the engine's threads.
+pub trait Chooser: Send {
     /// The next token, given the logits that follow those before, `[vocab_size]`.
     ///
     /// # Errors

@@ -110,10 +110,7 @@ pub(super) fn pipeline(matches: &ArgMatches, instead: Option<(&str, &str)>) -> R
 /// # Errors
 ///
 /// Something typed: a text that is no pipeline.
-pub(super) fn strategies(
-    matches: &ArgMatches,
-    defaults: &[(&str, &str)],
-) -> Result<Vec<Strategy>> {
+pub(super) fn strategies(matches: &ArgMatches, defaults: &[(&str, &str)]) -> Result<Vec<Strategy>> {
     let strategy = |name: &str, text: &str| {
         Ok(Strategy { name: name.to_owned(), pipeline: text.parse::<Pipeline>()? })
     };

@@ -374,7 +374,8 @@ fn read_trace(path: &str) -> Result<Trace> {
 
 fn diversity(matches: &ArgMatches, _: &mut Console<'_>) -> Result<Picture> {
     let Some(path) = text(matches, "from") else {
-        let failure = Failure::typed("this figure counts the samples of a trace, and none is given");
+        let failure =
+            Failure::typed("this figure counts the samples of a trace, and none is given");
         return Err(failure
             .hint("kelvin generate … -n 30 --json > runs.jsonl, then --from runs.jsonl")
             .into());
@@ -389,9 +390,8 @@ fn diversity(matches: &ArgMatches, _: &mut Console<'_>) -> Result<Picture> {
             None => policies.push((name, vec![tokens])),
         }
     }
-    let unique = |samples: &[Vec<u32>]| {
-        samples.iter().collect::<std::collections::BTreeSet<_>>().len()
-    };
+    let unique =
+        |samples: &[Vec<u32>]| samples.iter().collect::<std::collections::BTreeSet<_>>().len();
     let tokens = |sample: &Vec<u32>| sample.iter().collect::<std::collections::BTreeSet<_>>().len();
     let of = |(name, samples): &(&str, Vec<Vec<u32>>)| Diversity {
         name: (*name).to_owned(),
@@ -409,7 +409,9 @@ fn diversity(matches: &ArgMatches, _: &mut Console<'_>) -> Result<Picture> {
 fn loss(matches: &ArgMatches, _: &mut Console<'_>) -> Result<Picture> {
     let Some(path) = text(matches, "from") else {
         let failure = Failure::typed("this figure reads a run, and none is given");
-        return Err(failure.hint("--from RUN, the folder of kelvin train, or its metrics.jsonl").into());
+        return Err(failure
+            .hint("--from RUN, the folder of kelvin train, or its metrics.jsonl")
+            .into());
     };
     let folder = Path::new(path);
     let file = if folder.is_dir() { folder.join("metrics.jsonl") } else { folder.to_owned() };

@@ -8,9 +8,9 @@ use kelvin_lab::trace::{Header, Row, SCHEMA, Sequence, Step};
 use kelvin_lm::Session;
 use serde_json::Value;
 
+use crate::args::context;
 use crate::args::policy::{self, text};
 use crate::args::randomness::Randomness;
-use crate::args::context;
 use crate::chat::Chat;
 use crate::console::Console;
 use crate::load::{self, Loaded};

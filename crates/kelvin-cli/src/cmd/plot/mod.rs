@@ -48,9 +48,8 @@ pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Cod
 
 fn list(matches: &ArgMatches, console: &mut Console<'_>) -> Result<()> {
     if matches.get_flag("json") {
-        let object = |kind: &Kind| {
-            json!({"name": kind.name, "reads": kind.reads, "summary": kind.summary})
-        };
+        let object =
+            |kind: &Kind| json!({"name": kind.name, "reads": kind.reads, "summary": kind.summary});
         return Ok(console.json(&ALL.iter().map(object).collect())?);
     }
     let mut table =
@@ -59,7 +58,9 @@ fn list(matches: &ArgMatches, console: &mut Console<'_>) -> Result<()> {
         table.row([kind.name.into(), kind.reads.into(), kind.summary.into()]);
     }
     table.write(console.out)?;
-    Ok(console.talk("\nkelvin plot NAME -o FILE.svg draws one; FILE.png too; --data prints its numbers")?)
+    Ok(console.talk(
+        "\nkelvin plot NAME -o FILE.svg draws one; FILE.png too; --data prints its numbers",
+    )?)
 }
 
 /// What kind of file is wanted.

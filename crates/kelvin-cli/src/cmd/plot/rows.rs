@@ -72,9 +72,7 @@ pub(super) fn one(
 ///
 /// Something typed: no such example.
 pub(super) fn examples(matches: &ArgMatches, defaults: &[&str]) -> Result<Vec<Subject>> {
-    let subject = |name: &str| {
-        Ok(Subject::bare(name, "example ", examples::find(name)?.row()))
-    };
+    let subject = |name: &str| Ok(Subject::bare(name, "example ", examples::find(name)?.row()));
     match matches.get_many::<String>("example") {
         Some(names) => names.map(|name| subject(name)).collect(),
         None => defaults.iter().map(|name| subject(name)).collect(),

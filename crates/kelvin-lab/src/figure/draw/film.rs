@@ -141,7 +141,8 @@ impl Reel {
     fn words(&mut self, text: &str) {
         let ink = self.theme.quiet();
         let at = (SIZE.0 - 24.0, 32.0 + 20.0 * LINES as f64);
-        Words { at, text, size: 12, anchor: TextAnchor::End, ink, bold: false }.write(&mut self.scene);
+        Words { at, text, size: 12, anchor: TextAnchor::End, ink, bold: false }
+            .write(&mut self.scene);
     }
 
     /// What the three kinds of bars are.

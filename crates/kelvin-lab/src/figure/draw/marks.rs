@@ -93,7 +93,15 @@ impl Pen<'_> {
     fn dot(&mut self, (cx, cy): (f64, f64), ink: Rgb) {
         let (fill, stroke) = (color(ink), Some(color(self.theme.page())));
         let (fill_opacity, stroke_width) = (None, Some(0.8));
-        self.scene.add(Primitive::Circle { cx, cy, r: DOT, fill, fill_opacity, stroke, stroke_width });
+        self.scene.add(Primitive::Circle {
+            cx,
+            cy,
+            r: DOT,
+            fill,
+            fill_opacity,
+            stroke,
+            stroke_width,
+        });
     }
 
     fn band(&mut self, side: Side, points: &[(f64, f64, f64)], ink: Rgb) {
@@ -215,7 +223,8 @@ impl Pen<'_> {
                 let share = if high > low { (value - low) / (high - low) } else { 0.0 };
                 let shade = mix(self.theme.page(), ink, 0.08 + 0.92 * share);
                 self.scene.add(rectangle((a.0, a.1, b.0 - a.0, b.1 - a.1), shade));
-                let ink = if brightness(shade) > 0.3 { (0x1A, 0x1A, 0x1A) } else { (255, 255, 255) };
+                let ink =
+                    if brightness(shade) > 0.3 { (0x1A, 0x1A, 0x1A) } else { (255, 255, 255) };
                 let at = (f64::midpoint(a.0, b.0), f64::midpoint(a.1, b.1) + 4.0);
                 let text = &format!("{value:.3}");
                 Words { at, text, size: 11, anchor: TextAnchor::Middle, ink, bold: false }
@@ -250,7 +259,8 @@ impl Pen<'_> {
 /// point would be none where points are close.
 fn dashes(points: &[(f64, f64)]) -> Vec<Vec<(f64, f64)>> {
     const PERIOD: [f64; 2] = [6.0, 4.0];
-    let (mut dashes, mut dash) = (Vec::new(), points.first().copied().into_iter().collect::<Vec<_>>());
+    let (mut dashes, mut dash) =
+        (Vec::new(), points.first().copied().into_iter().collect::<Vec<_>>());
     let (mut phase, mut left) = (0, PERIOD[0]);
     for pair in points.windows(2) {
         let ((mut x, mut y), end) = (pair[0], pair[1]);

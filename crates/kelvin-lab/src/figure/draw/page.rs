@@ -159,7 +159,9 @@ impl Page {
                 across(Some(DASHES))
             }
             Shape::Upright { .. } => across(Some(DOTS)),
-            Shape::Bars(bars) if bars.hollow.iter().all(|&hollow| hollow) && !bars.hollow.is_empty() => {
+            Shape::Bars(bars)
+                if bars.hollow.iter().all(|&hollow| hollow) && !bars.hollow.is_empty() =>
+            {
                 outline(rect, self.theme.ink(Ink::Grey))
             }
             Shape::Bars(_) | Shape::Cells(_) => rectangle(rect, ink),

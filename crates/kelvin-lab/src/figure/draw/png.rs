@@ -69,7 +69,10 @@ fn negate(color: &mut Color) {
 }
 
 /// The same picture without alpha, which it does not use, and turned over where it has to be.
-fn encode(bytes: &[u8], is_negative: bool) -> std::result::Result<Vec<u8>, Box<dyn std::error::Error>> {
+fn encode(
+    bytes: &[u8],
+    is_negative: bool,
+) -> std::result::Result<Vec<u8>, Box<dyn std::error::Error>> {
     let mut reader = png::Decoder::new(std::io::Cursor::new(bytes)).read_info()?;
     let mut pixels = vec![0; reader.output_buffer_size().ok_or("too large")?];
     let info = reader.next_frame(&mut pixels)?;

@@ -1,0 +1,51 @@
+//! What a sweep came to, for people.
+
+use std::io;
+
+use kelvin_lab::sweep::Summary;
+
+use crate::console::Console;
+use crate::term::number::count;
+use crate::term::table::{Align, Table};
+
+/// The metrics that a table has room for: their names, and the decimals shown.
+const SHOWN: [(&str, usize); 6] = [
+    ("unique-ratio", 2),
+    ("distinct-2", 2),
+    ("rep-4", 2),
+    ("nats-per-token", 3),
+    ("kept", 1),
+    ("length", 1),
+];
+
+/// Prints the table, or everything as one JSON object.
+///
+/// # Errors
+///
+/// Those of the console.
+pub(crate) fn report(
+    summary: &Summary<'_>,
+    json: bool,
+    console: &mut Console<'_>,
+) -> io::Result<()> {
+    if json { console.json(&summary.to_json()) } else { table(summary).write(console.out) }
+}
+
+/// A line for each cell.
+fn table(summary: &Summary<'_>) -> Table {
+    let mut columns = vec![("cell", Align::Left), ("samples", Align::Right)];
+    columns.extend(SHOWN.map(|(name, _)| (name, Align::Right)));
+    let mut table = Table::new(&columns);
+    let grid = &summary.manifest.grid;
+    for cell in &summary.cells {
+        let label = match grid.label(cell.cell) {
+            label if label.is_empty() => summary.manifest.pipelines[cell.cell].clone(),
+            label => label,
+        };
+        let [a, b, c, d, e, f] = SHOWN.map(|(name, decimals)| {
+            cell.metric(name).map_or_else(|| "–".to_owned(), |value| format!("{value:.decimals$}"))
+        });
+        table.row([label, count(cell.n_samples), a, b, c, d, e, f]);
+    }
+    table
+}
