@@ -11,6 +11,7 @@ mod layouts;
 mod real;
 mod reference;
 mod score;
+mod sweep;
 mod tiny;
 mod train;
 mod transcripts;

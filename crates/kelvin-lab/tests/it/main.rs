@@ -1,4 +1,5 @@
 //! The figures, as they are written.
 
 mod figures;
+mod sweeps;
 mod traces;
