@@ -7,6 +7,7 @@ use anstream::ColorChoice;
 use kelvin_lm::hub::Environment;
 
 use crate::models::Places;
+use crate::runs::Runs;
 use crate::term::text::cut;
 use crate::term::theme;
 
@@ -32,6 +33,8 @@ pub(crate) struct Console<'a> {
     pub(crate) quiet: bool,
     /// The folder with the user's models.
     pub(crate) models: PathBuf,
+    /// The folder of past runs.
+    pub(crate) runs: Runs,
     /// The hub and its cache, as the environment names them.
     pub(crate) hub: Environment,
 }

@@ -13,9 +13,11 @@ use kelvin_lm::{Checkpoint, Model, ModelOptions, Stored, TokenId, WeightDtype, e
 use serde_json::{Value, json};
 
 use crate::args::policy::text;
+use crate::args::trace;
 use crate::console::Console;
 use crate::exit::Failure;
 use crate::memory;
+use crate::models::digest::Digest;
 use crate::models::{self, Location};
 use crate::settings::Policy;
 use crate::term::number::parameters;
@@ -33,6 +35,8 @@ pub(crate) struct Loaded {
     pub(crate) defaults: GenerationDefaults,
     /// Name, file, type and size.
     pub(crate) card: Card,
+    /// The hashes of its files, by name; null where the run is not recorded.
+    pub(crate) sha256: Value,
 }
 
 /// What a model is called and made of.
@@ -124,7 +128,9 @@ pub(crate) fn with_policies<P>(
     let policies = resolve(&defaults, console)?;
     let options = model_options(matches)?;
     memory::check(&checkpoint, &card, options.dtype, console)?;
-    let loaded = assemble(&checkpoint, card, options)?;
+    let digest = trace::is_on(matches, console).then(|| Digest::start(&card.location));
+    let mut loaded = assemble(&checkpoint, card, options)?;
+    loaded.sha256 = digest.map_or(Value::Null, Digest::wait);
     if !raw {
         defaults.check_tokens(loaded.model.config().vocab_size)?;
     }
@@ -164,7 +170,8 @@ pub(crate) fn assemble(
     let template = ChatTemplate::open(checkpoint, None).map_err(in_file);
     let defaults = GenerationDefaults::default();
     let dtype = held(&model, card.dtype, options.dtype);
-    Ok(Loaded { model, tokenizer, template, defaults, card: Card { dtype, ..card } })
+    let card = Card { dtype, ..card };
+    Ok(Loaded { model, tokenizer, template, defaults, card, sha256: Value::Null })
 }
 
 /// The formats that weights are held in, of those they are stored in: `Q8_0 of BF16`, and `F16 and
@@ -275,6 +282,8 @@ impl Loaded {
             "activations": activations_name(engine.activations()),
             "simd": engine.level().name(),
             "threads": engine.threads(),
+            "vocab_size": self.model.config().vocab_size,
+            "sha256": self.sha256,
         })
     }
 }

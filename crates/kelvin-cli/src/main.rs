@@ -8,6 +8,7 @@ mod args;
 mod chat;
 mod cmd;
 mod console;
+mod decision;
 mod engine;
 mod examples;
 mod exit;
@@ -18,6 +19,8 @@ mod load;
 mod memory;
 mod models;
 mod playback;
+mod rerun;
+mod runs;
 mod settings;
 mod suggest;
 mod term;
@@ -34,6 +37,7 @@ use kelvin_lm::hub::Environment;
 
 use crate::console::Console;
 use crate::exit::Code;
+use crate::runs::Runs;
 
 fn main() -> ExitCode {
     let matches = args::command().try_get_matches_from(std::env::args_os());
@@ -49,7 +53,8 @@ fn main() -> ExitCode {
         term: term(),
         width: columns(),
         quiet: false,
-        models: models_folder(),
+        models: of_kelvin("KELVIN_MODELS", "models"),
+        runs: past_runs(),
         hub: Environment::read(|name| std::env::var_os(name)),
     };
     let ended = run(matches, &mut console);
@@ -69,7 +74,11 @@ fn run(matches: Result<ArgMatches, clap::Error>, console: &mut Console<'_>) -> R
     match name {
         "generate" => cmd::generate::run(matches, console),
         "next" => cmd::next::run(matches, console),
+        "explain" => cmd::explain::run(matches, console),
+        "replay" => cmd::replay::run(matches, console),
+        "rescore" => cmd::rescore::run(matches, console),
         "chat" => cmd::chat::run(matches, console),
+        "compare" => cmd::compare::run(matches, console),
         "score" => cmd::score::run(matches, console),
         "train" => cmd::train::run(matches, console),
         "sweep" => cmd::sweep::run(matches, console),
@@ -109,13 +118,20 @@ fn columns() -> usize {
     wished.or(terminal).unwrap_or(80).clamp(40, 160)
 }
 
-/// Where the user's models are: `$KELVIN_MODELS`, else `~/.cache/kelvin/models`.
+/// A folder of Kelvin's: the one that this variable names, else the one of this name in
+/// `~/.cache/kelvin`.
 #[expect(clippy::disallowed_methods, reason = "configuration enters here")]
-fn models_folder() -> PathBuf {
+fn of_kelvin(variable: &str, name: &str) -> PathBuf {
     let set = |name: &str| std::env::var(name).ok().filter(|path| !path.is_empty());
-    if let Some(folder) = set("KELVIN_MODELS") {
+    if let Some(folder) = set(variable) {
         return folder.into();
     }
     let home = set("HOME").or_else(|| set("USERPROFILE")).unwrap_or_else(|| ".".to_owned());
-    PathBuf::from(home).join(".cache").join("kelvin").join("models")
+    PathBuf::from(home).join(".cache").join("kelvin").join(name)
+}
+
+/// Where past runs are kept; nowhere when `KELVIN_RUNS` is `off`.
+fn past_runs() -> Runs {
+    let folder = of_kelvin("KELVIN_RUNS", "runs");
+    if folder.as_os_str() == "off" { Runs::off() } else { Runs::in_folder(folder) }
 }

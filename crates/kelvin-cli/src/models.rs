@@ -1,6 +1,7 @@
 //! Where models are, and what they are called.
 
 pub(crate) mod cached;
+pub(crate) mod digest;
 pub(crate) mod folder;
 
 use std::fmt;

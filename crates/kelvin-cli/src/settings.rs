@@ -1,7 +1,7 @@
 //! The policy of a run: every value with its origin, and the warnings it deserves.
 //!
-//! A value comes from a flag, else the preset, else `generation_config.json`, else `general.sampling.*`
-//! of a GGUF file, else it stays neutral. An explicit `off` is a value like any other, so it beats
+//! A value comes from a flag, else the preset, else the defaults of a named dialect, else
+//! `generation_config.json`, else `general.sampling.*` of a GGUF file, else it stays neutral. An explicit `off` is a value like any other, so it beats
 //! what stands below it.
 
 use std::fmt;
@@ -11,7 +11,7 @@ use clap::ArgMatches;
 use kelvin::pipeline::{Pick, Shown};
 use kelvin::preset::{self, Preset};
 use kelvin::stage::{self, Effect, Stage, StageInfo};
-use kelvin::{Error, Pipeline};
+use kelvin::{Dialect, Error, Pipeline, dialect};
 use kelvin_lm::defaults::{DefaultSetting, GenerationDefaults, Length, Source};
 
 use crate::args::policy::{flag, text};
@@ -32,6 +32,8 @@ pub(crate) enum Origin {
     Pipeline,
     /// A named preset.
     Preset(&'static str),
+    /// What a named dialect sets where nobody says anything.
+    Dialect(&'static str),
     /// What the model comes with.
     Model(Source),
 }
@@ -43,6 +45,7 @@ impl fmt::Display for Origin {
             Self::Set => f.write_str("/set"),
             Self::Pipeline => f.write_str("pipeline"),
             Self::Preset(name) => write!(f, "preset {name}"),
+            Self::Dialect(name) => write!(f, "dialect {name}"),
             Self::Model(source) => write!(f, "{source} (--raw to ignore)"),
         }
     }
@@ -79,6 +82,8 @@ impl Setting {
 pub(crate) struct Policy {
     /// The recipe.
     pub(crate) pipeline: Pipeline,
+    /// Whose order, defaults and boundary rules it has.
+    pub(crate) dialect: &'static Dialect,
     /// Its values, in its order.
     pub(crate) settings: Vec<Setting>,
     /// What the user should know about them.
@@ -94,17 +99,29 @@ impl Policy {
     ///
     /// # Errors
     ///
-    /// Something typed (exit 2): a value outside its range, an unknown preset or dialect. Something
-    /// read (exit 3): a default of the model outside its range.
+    /// Something typed (exit 2): a value outside its range, an unknown preset or dialect, a stage that
+    /// the dialect lacks. Something read (exit 3): a default of the model outside its range.
     pub(crate) fn resolve(
         matches: &ArgMatches,
         defaults: Option<&GenerationDefaults>,
     ) -> Result<Self> {
-        check_dialect(matches)?;
+        Self::resolve_under(named_dialect(matches)?, matches, defaults)
+    }
+
+    /// The same under a dialect that no flag names.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`resolve`](Self::resolve).
+    pub(crate) fn resolve_under(
+        dialect: &'static Dialect,
+        matches: &ArgMatches,
+        defaults: Option<&GenerationDefaults>,
+    ) -> Result<Self> {
         let defaults = defaults.filter(|_| !matches.get_flag("raw"));
         let policy = match text(matches, "pipeline") {
             Some(text) => Self::of_pipeline(text.parse()?),
-            None => Self::of_layers(&Layers::new(matches, defaults)?)?,
+            None => Self::of_layers(&Layers::new(dialect, matches, defaults)?)?,
         };
         Ok(match defaults {
             Some(defaults) => policy.with_defaults(defaults),
@@ -118,10 +135,13 @@ impl Policy {
     ///
     /// Those of [`resolve`](Self::resolve), but for flags that refine a value which the model may have.
     pub(crate) fn check(matches: &ArgMatches) -> Result<()> {
-        check_dialect(matches)?;
+        let dialect = named_dialect(matches)?;
         match text(matches, "pipeline") {
             Some(text) => text.parse::<Pipeline>().map(drop).map_err(Into::into),
-            None => Layers { is_whole: false, ..Layers::new(matches, None)? }.stages().map(drop),
+            None => {
+                let layers = Layers::new(dialect, matches, None)?;
+                Layers { is_whole: false, ..layers }.stages().map(drop)
+            }
         }
     }
 
@@ -132,7 +152,9 @@ impl Policy {
         let settings = settings.chain(greedy.map(Setting::greedy)).collect();
         let stages = stages.into_iter().map(|(stage, _)| stage).collect();
         let pick = if greedy.is_some() { Pick::Greedy } else { Pick::Draw };
-        Ok(Self::new(Pipeline::in_default_order(stages, pick), settings))
+        let policy = Self::new(layers.dialect, Pipeline::new(stages, pick), settings);
+        let warnings = [policy.warnings, layers.lacking()].concat();
+        Ok(Self { warnings, ..policy })
     }
 
     /// The same policy, with what the model says of more than the pipeline.
@@ -150,10 +172,10 @@ impl Policy {
         let greedy = pipeline.to_string().ends_with("greedy");
         let greedy = greedy.then(|| Setting::greedy(Origin::Pipeline));
         let settings = settings.chain(greedy).collect();
-        Self::new(pipeline, settings)
+        Self::new(&dialect::NATIVE, pipeline, settings)
     }
 
-    fn new(pipeline: Pipeline, settings: Vec<Setting>) -> Self {
+    fn new(dialect: &'static Dialect, pipeline: Pipeline, settings: Vec<Setting>) -> Self {
         let ignored: Vec<&str> =
             pipeline.ignored_by_greedy().map(|stage| stage.info().name).collect();
         let mut warnings = Vec::new();
@@ -164,7 +186,7 @@ impl Policy {
             let what = "little of the model's opinion is left above 2";
             warnings.push(format!("temperature {t} is very high: {what}"));
         }
-        Self { pipeline, settings, warnings, length: None, stops: None }
+        Self { pipeline, dialect, settings, warnings, length: None, stops: None }
     }
 
     /// Whether nobody asked for anything.
@@ -176,12 +198,37 @@ impl Policy {
 /// The one hint for a run without any policy.
 pub(crate) const UNTOUCHED: &str = "sampling the untouched distribution; try --preset balanced";
 
-fn check_dialect(matches: &ArgMatches) -> Result<(), Failure> {
-    match text(matches, "dialect") {
-        None | Some("native") => Ok(()),
-        Some(name) => Err(Failure::typed(format!("no dialect {name:?} in this version"))
-            .hint("native is the one there is so far")),
+/// The dialect of `--dialect`. With `--pipeline` it is the native one: the text holds order and rules.
+///
+/// # Errors
+///
+/// Something typed: an unknown dialect, or another than the native one with `--pipeline`.
+fn named_dialect(matches: &ArgMatches) -> Result<&'static Dialect, Failure> {
+    let dialect = find_dialect(text(matches, "dialect").unwrap_or(dialect::NATIVE.name))?;
+    if dialect.name != dialect::NATIVE.name && text(matches, "pipeline").is_some() {
+        let name = dialect.name;
+        let what =
+            format!("--dialect {name} has no say in --pipeline: its text holds order and rules");
+        return Err(
+            Failure::typed(what).hint("take the flags of single stages, or leave --dialect out")
+        );
     }
+    Ok(dialect)
+}
+
+/// The dialect of this name.
+///
+/// # Errors
+///
+/// Something typed: there is none.
+pub(crate) fn find_dialect(name: &str) -> Result<&'static Dialect, Failure> {
+    dialect::find(name).ok_or_else(|| {
+        let names: Vec<&str> = dialect::ALL.iter().map(|dialect| dialect.name).collect();
+        let near = kelvin::nearest(name, names.iter().copied());
+        let near = near.map(|near| format!("did you mean {near}? ")).unwrap_or_default();
+        Failure::typed(format!("no dialect {name:?}"))
+            .hint(format!("{near}the dialects are {}", names.join(", ")))
+    })
 }
 
 fn temperatures(pipeline: &Pipeline) -> impl Iterator<Item = f64> {
@@ -195,6 +242,7 @@ fn temperatures(pipeline: &Pipeline) -> impl Iterator<Item = f64> {
 
 /// The places where a value may stand, highest first.
 struct Layers<'a> {
+    dialect: &'static Dialect,
     matches: &'a ArgMatches,
     preset: Option<&'static Preset>,
     defaults: Option<&'a GenerationDefaults>,
@@ -204,6 +252,7 @@ struct Layers<'a> {
 
 impl<'a> Layers<'a> {
     fn new(
+        dialect: &'static Dialect,
         matches: &'a ArgMatches,
         defaults: Option<&'a GenerationDefaults>,
     ) -> Result<Self, Failure> {
@@ -211,7 +260,7 @@ impl<'a> Layers<'a> {
             None => None,
             Some(name) => Some(preset::find(name).ok_or_else(|| unknown_preset(name))?),
         };
-        Ok(Self { matches, preset, defaults, is_whole: true })
+        Ok(Self { dialect, matches, preset, defaults, is_whole: true })
     }
 
     /// Who wants the most probable token instead of a draw. A flag does; the model may, unless a preset,
@@ -225,15 +274,38 @@ impl<'a> Layers<'a> {
     }
 
     fn asks_to_draw(&self) -> bool {
-        let about_drawing =
-            |info: &&&StageInfo| matches!(info.effect, Effect::Temperature | Effect::Truncation);
-        let mut stages = stage::ALL.iter().filter(about_drawing);
+        let mut stages = stage::ALL.iter().filter(|info| is_about_drawing(info));
         self.preset.is_some() || stages.any(|info| text(self.matches, info.name).is_some())
     }
 
-    /// The stages that any layer asks for, in the default order.
+    /// The stages that any layer asks for, in the dialect's order.
     fn stages(&self) -> Result<Vec<(Box<dyn Stage>, Origin)>> {
-        stage::ALL.iter().filter_map(|info| self.stage(info).transpose()).collect()
+        let flags = |info: &StageInfo| text(self.matches, info.name).is_some();
+        let asked = |info: &&&StageInfo| flags(info) || !self.extras(info).is_empty();
+        for info in stage::ALL.iter().filter(|info| !self.dialect.has(info)).filter(asked) {
+            self.dialect.build_stage(info.name, "")?; // says what there is
+        }
+        let stages = self.dialect.stages().into_iter();
+        stages.filter_map(|info| self.stage(info).transpose()).collect()
+    }
+
+    /// What to say of the model's values for stages that the dialect lacks.
+    fn lacking(&self) -> Vec<String> {
+        let lacking = stage::ALL.iter().filter(|info| !self.dialect.has(info));
+        let values = lacking.filter_map(|info| Some((info, self.defaults?.setting(info.name)?)));
+        let acts = |default: &DefaultSetting| {
+            let stage = kelvin::build_stage(default.stage, &default.arguments);
+            stage.is_ok_and(|stage| !stage.is_neutral())
+        };
+        let values = values.filter(|(_, default)| acts(default));
+        let line = |(info, default): (&&StageInfo, &DefaultSetting)| {
+            let (name, arguments, dialect) = (info.name, &default.arguments, self.dialect.name);
+            let source = default.source;
+            format!(
+                "{source}: {name}({arguments}) is not applied: dialect {dialect} has no such stage"
+            )
+        };
+        values.map(line).collect()
     }
 
     fn stage(&self, info: &'static StageInfo) -> Result<Option<(Box<dyn Stage>, Origin)>> {
@@ -243,7 +315,7 @@ impl<'a> Layers<'a> {
                 None => Ok(None),
                 Some(_) if !self.is_whole => Ok(None),
                 Some(_) if info.params[0].default.is_some() => {
-                    Ok(Some((build(info, &flag_extras.join(", "))?, Origin::Flag)))
+                    Ok(Some((self.build(info, &flag_extras.join(", "))?, Origin::Flag)))
                 }
                 Some(extra) => Err(lonely(info, extra).into()),
             };
@@ -254,7 +326,17 @@ impl<'a> Layers<'a> {
             !flag_extras.iter().any(refined)
         });
         let arguments: Vec<&str> = lower.chain(flag_extras.iter().map(String::as_str)).collect();
-        Ok(Some((build(info, &arguments.join(", "))?, origin)))
+        Ok(Some((self.build(info, &arguments.join(", "))?, origin)))
+    }
+
+    /// A stage with the dialect's rules.
+    fn build(&self, info: &StageInfo, arguments: &str) -> Result<Box<dyn Stage>> {
+        self.dialect.build_stage(info.name, arguments).map_err(|error| match error {
+            Error::Spec { expected, .. } => {
+                Failure::typed(format!("--{}: {expected}", info.name)).into()
+            }
+            error => error.into(),
+        })
     }
 
     /// The further parameters that have flags, as `name=value`.
@@ -272,6 +354,10 @@ impl<'a> Layers<'a> {
         }
         if let Some((preset, value)) = self.preset.and_then(|it| Some((it, of_preset(it, info)?))) {
             return Ok(Some((value.to_string(), Origin::Preset(preset.name))));
+        }
+        let heeded = !is_about_drawing(info) || self.greedy().is_none();
+        if let Some(value) = self.dialect.default_of(info).filter(|_| heeded) {
+            return Ok(Some((value.to_owned(), Origin::Dialect(self.dialect.name))));
         }
         let default = self.defaults.and_then(|defaults| defaults.setting(info.name));
         default.map(|default| checked(default).map_err(Into::into)).transpose()
@@ -297,13 +383,9 @@ fn checked(default: &DefaultSetting) -> kelvin_lm::Result<(String, Origin)> {
     Ok((default.arguments.clone(), Origin::Model(default.source)))
 }
 
-fn build(info: &StageInfo, arguments: &str) -> Result<Box<dyn Stage>> {
-    kelvin::build_stage(info.name, arguments).map_err(|error| match error {
-        Error::Spec { expected, .. } => {
-            Failure::typed(format!("--{}: {expected}", info.name)).into()
-        }
-        error => error.into(),
-    })
+/// Whether a stage has a say only where a token is drawn.
+fn is_about_drawing(info: &StageInfo) -> bool {
+    matches!(info.effect, Effect::Temperature | Effect::Truncation)
 }
 
 fn lonely(info: &StageInfo, extra: &str) -> Failure {
@@ -318,14 +400,21 @@ fn unknown_preset(name: &str) -> Failure {
 
 /// `temperature, top-k: flag` for each origin, each value as `told`, and what is said of the rest.
 pub(crate) fn origins(settings: &[Setting], told: impl Fn(&Setting) -> &str) -> Vec<String> {
-    let mut groups: Vec<(Origin, Vec<&str>)> = Vec::new();
-    for setting in settings {
-        match groups.iter_mut().find(|(origin, _)| *origin == setting.origin) {
-            Some((_, names)) => names.push(told(setting)),
-            None => groups.push((setting.origin, vec![told(setting)])),
+    let settings = settings.iter().map(|setting| (told(setting), setting.origin.to_string()));
+    let settings: Vec<(&str, String)> = settings.collect();
+    grouped(&settings)
+}
+
+/// The same for values and their origins, as a trace has them.
+pub(crate) fn grouped(settings: &[(&str, String)]) -> Vec<String> {
+    let mut groups: Vec<(&str, Vec<&str>)> = Vec::new();
+    for (told, origin) in settings {
+        match groups.iter_mut().find(|(known, _)| known == origin) {
+            Some((_, names)) => names.push(told),
+            None => groups.push((origin, vec![told])),
         }
     }
-    let group = |(origin, names): (Origin, Vec<&str>)| format!("{}: {origin}", names.join(", "));
+    let group = |(origin, names): (&str, Vec<&str>)| format!("{}: {origin}", names.join(", "));
     let rest =
         if settings.is_empty() { "everything off: built-in" } else { "all else off: built-in" };
     groups.into_iter().map(group).chain([rest.to_owned()]).collect()
@@ -518,6 +607,64 @@ mod tests {
         assert_eq!(drawn.pipeline.to_string(), "top-k(40) | top-p(0.9)");
         let warned = policy(&[], &config(cold));
         assert_eq!(warned.warnings, ["greedy ignores top-p"]);
+    }
+
+    #[test]
+    fn a_dialect_stands_between_a_preset_and_the_model() {
+        let shown = |args: &[&str], json: &str| {
+            let found = policy(args, &config(json));
+            let settings = found.settings.iter();
+            settings.map(|it| format!("{}: {}", it.shown, it.origin)).collect::<Vec<_>>()
+        };
+        let hf = ["--dialect", "hf"];
+        let json = "\"top_k\": 20, \"top_p\": 0.8";
+        let expected = [
+            "top-k(50, ties=all): dialect hf",
+            "top-p(0.8, ties=last): generation_config.json (--raw to ignore)",
+        ];
+        assert_eq!(shown(&hf, json), expected);
+        let own = [&hf[..], &["--top-k", "off", "--preset", "balanced"]].concat();
+        let expected = [
+            "temperature(0.7): preset balanced",
+            "top-k(off): flag",
+            "top-p(0.9, ties=last): preset balanced",
+        ];
+        assert_eq!(shown(&own, json), expected);
+        let ties = [&hf[..], &["--top-k-ties", "first"]].concat();
+        assert_eq!(shown(&ties, "")[0], "top-k(50): flag");
+        assert_eq!(shown(&[&hf[..], &["--greedy"]].concat(), ""), ["greedy: flag"]);
+        assert_eq!(
+            policy(&["--dialect", "seed3", "--top-k", "2", "--top-p", "0.9"], &config(""))
+                .pipeline
+                .to_string(),
+            "top-p(0.9) | top-k(2, ties=all)"
+        );
+    }
+
+    #[test]
+    fn what_a_dialect_lacks_is_refused_where_it_was_typed_and_named_where_it_was_read() {
+        let line = ["kelvin", "generate", "-m", "x", "prompt", "--dialect", "seed1"];
+        let refused = |flag: &[&str]| {
+            let line = line.iter().chain(flag);
+            let matches = crate::args::command().try_get_matches_from(line).expect("sound flags");
+            let (_, matches) = matches.subcommand().expect("generate");
+            let error = Policy::check(matches).expect_err("seed 1 has three stages");
+            assert_eq!(crate::exit::code_of(&error), crate::exit::Code::Typed);
+            error.to_string()
+        };
+        let has = "it has temperature, top-k, top-p";
+        let min_p = format!("dialect seed1 has no min-p; {has}");
+        assert_eq!(refused(&["--min-p", "0.1"]), min_p);
+        let last = ["--repetition-penalty-last", "4"];
+        assert_eq!(refused(&last), format!("dialect seed1 has no repetition-penalty; {has}"));
+        let whole = "--dialect seed1 has no say in --pipeline: its text holds order and rules";
+        assert_eq!(refused(&["--pipeline", "top-k(2)"]), whole);
+        let json = "\"repetition_penalty\": 1.2, \"min_p\": 0.0, \"top_p\": 0.9";
+        let found = policy(&["--dialect", "seed1"], &config(json));
+        assert_eq!(found.pipeline.to_string(), "top-p(0.9)");
+        let warning = "generation_config.json: repetition-penalty(1.2) is not applied: dialect seed1 has no \
+                       such stage";
+        assert_eq!(found.warnings, [warning]);
     }
 
     #[test]

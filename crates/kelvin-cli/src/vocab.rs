@@ -1,6 +1,7 @@
 //! What tokens are called: by a tokenizer, by a file, or by their numbers alone.
 
 use kelvin::TokenId;
+use kelvin_lab::trace;
 use kelvin_lm::tokenizer::Tokenizer;
 use serde_json::Value;
 
@@ -15,6 +16,8 @@ pub(crate) enum Names {
     Listed(Vec<String>),
     /// A model's own.
     Model(Box<Tokenizer>),
+    /// Those that a trace names.
+    Recorded(trace::Names),
 }
 
 impl Names {
@@ -24,6 +27,10 @@ impl Names {
             Self::Numbers => format!("#{token}"),
             Self::Listed(tokens) => text::visible(tokens[token as usize].as_bytes()),
             Self::Model(tokenizer) => visible(tokenizer, token),
+            Self::Recorded(names) => match names.get(token) {
+                Some(name) => text::visible(name.as_bytes()),
+                None => format!("#{token}"),
+            },
         }
     }
 
@@ -33,6 +40,9 @@ impl Names {
             Self::Numbers => Value::Null,
             Self::Listed(tokens) => tokens[token as usize].as_str().into(),
             Self::Model(tokenizer) => json(tokenizer, token),
+            Self::Recorded(names) => {
+                names.get(token).map_or(Value::Null, |name| name.to_lossy().into())
+            }
         }
     }
 }

@@ -46,3 +46,9 @@ impl std::error::Error for Error {
 
 /// The result of everything here that can fail.
 pub type Result<T> = std::result::Result<T, Error>;
+
+impl From<kelvin::Error> for Error {
+    fn from(error: kelvin::Error) -> Self {
+        Self::new(error.to_string())
+    }
+}

@@ -17,6 +17,8 @@ pub mod compare;
 mod error;
 pub mod figure;
 pub mod measure;
+pub mod report;
+pub mod rescore;
 mod sample;
 pub mod sweep;
 pub mod trace;

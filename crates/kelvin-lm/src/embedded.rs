@@ -41,8 +41,8 @@ pub const NAME: &str = "verse";
 static TOKENIZER: &[u8] = include_bytes!("../../../fixtures/verse/tokenizer.json");
 static TOKENIZER_CONFIG: &[u8] = include_bytes!("../../../fixtures/verse/tokenizer_config.json");
 
-/// Its folder in Hugging Face layout.
-static FILES: [(&str, &[u8]); 5] = [
+/// Its folder in Hugging Face layout: names and contents.
+pub static FILES: [(&str, &[u8]); 5] = [
     ("config.json", include_bytes!("../../../fixtures/verse/config.json")),
     ("generation_config.json", include_bytes!("../../../fixtures/verse/generation_config.json")),
     ("model.safetensors", include_bytes!("../../../fixtures/verse/model.safetensors")),

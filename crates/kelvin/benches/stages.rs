@@ -1,4 +1,4 @@
-//! Microseconds per token of six pipelines over three vocabularies, medians beside the goals.
+//! Microseconds per token of six pipelines, and of two accounts, over three vocabularies, medians beside the goals.
 //!
 //! `cargo bench -p kelvin` runs everything; `cargo bench -p kelvin -- d/v256k` what contains this text.
 //! Rows are N(0, 3), "peaked" ones with 40 tokens at 22 − 3 ln(rank) on top. One thread.
@@ -15,48 +15,71 @@ struct Case {
     name: &'static str,
     pipeline: &'static str,
     peaked: bool,
+    /// Places of each distribution that an account lists, where one is kept.
+    depth: Option<usize>,
     goals: [u32; 3],
 }
 
 const VOCABULARIES: [(&str, usize); 3] = [("v50k", 50_257), ("v128k", 128_256), ("v256k", 262_144)];
 
-const CASES: [Case; 7] = [
-    Case { name: "a greedy", pipeline: "greedy", peaked: false, goals: [5, 18, 38] },
+const CASES: [Case; 9] = [
+    Case { name: "a greedy", pipeline: "greedy", peaked: false, depth: None, goals: [5, 18, 38] },
     Case {
         name: "b temperature",
         pipeline: "temperature(0.8)",
         peaked: false,
+        depth: None,
         goals: [40, 100, 200],
     },
     Case {
         name: "c top-k",
         pipeline: "temperature(0.8) | top-k(50)",
         peaked: false,
+        depth: None,
         goals: [28, 46, 72],
     },
     Case {
         name: "d top-p flat",
         pipeline: "temperature(1) | top-p(0.9)",
         peaked: false,
+        depth: None,
         goals: [90, 220, 450],
     },
     Case {
         name: "d top-p peaked",
         pipeline: "temperature(1) | top-p(0.9)",
         peaked: true,
+        depth: None,
         goals: [90, 220, 450],
     },
     Case {
         name: "e three cuts",
         pipeline: "top-k(50) | top-p(0.95) | min-p(0.05)",
         peaked: false,
+        depth: None,
         goals: [28, 46, 72],
     },
     Case {
         name: "f and penalty",
         pipeline: "repetition-penalty(1.1, last=512) | top-k(50) | top-p(0.95) | min-p(0.05)",
         peaked: false,
+        depth: None,
         goals: [32, 50, 75],
+    },
+    // with its account: 3 % of a step of SmolLM2-135M (4.2 ms on two threads) beyond pipeline d
+    Case {
+        name: "d flat, traced",
+        pipeline: "temperature(1) | top-p(0.9)",
+        peaked: false,
+        depth: Some(64),
+        goals: [216, 546, 1106],
+    },
+    Case {
+        name: "d peaked, traced",
+        pipeline: "temperature(1) | top-p(0.9)",
+        peaked: true,
+        depth: Some(64),
+        goals: [216, 546, 1106],
     },
 ];
 
@@ -90,7 +113,15 @@ fn measure(case: &Case, vocab_size: usize) -> f64 {
     let mut run = |n: usize| {
         let start = Instant::now();
         for at in 0..n {
-            black_box(sampler.sample(black_box(&rows[at % rows.len()])).expect("a usable row"));
+            let row = black_box(&rows[at % rows.len()]);
+            match case.depth {
+                None => {
+                    black_box(sampler.sample(row).expect("a usable row"));
+                }
+                Some(depth) => {
+                    black_box(sampler.sample_traced(row, depth).expect("a usable row"));
+                }
+            }
         }
         start.elapsed()
     };

@@ -3,8 +3,8 @@
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::str::FromStr;
 
-use crate::history::Part;
 use crate::stage::{Param, StageInfo};
 use crate::{Decimal, Error, Result, Scope, TokenId};
 
@@ -116,6 +116,15 @@ impl<'a> Arguments<'a> {
         self.text(at).parse().map_err(|_| self.refuse(at))
     }
 
+    /// One of the words of a choice.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Parameter`] when the text is none of them.
+    pub fn choice<T: FromStr>(&self, at: usize) -> Result<T> {
+        self.text(at).parse().map_err(|_| self.refuse(at))
+    }
+
     /// The scope of a penalty: parameters 1 (`last`) and 2 (`scope`).
     ///
     /// # Errors
@@ -123,8 +132,7 @@ impl<'a> Arguments<'a> {
     /// [`Error::Parameter`] when either cannot be read.
     pub fn scope(&self) -> Result<Scope> {
         let last = if self.text(1) == "off" { None } else { Some(self.integer(1)?) };
-        let part: Part = self.text(2).parse().map_err(|_| self.refuse(2))?;
-        Ok(Scope { part, last })
+        Ok(Scope { part: self.choice(2)?, last })
     }
 
     /// Token ids, in id order without repeats.

@@ -40,6 +40,13 @@ impl Decimal {
         u64::try_from(ceiling).unwrap_or(u64::MAX)
     }
 
+    /// ⌊self · total⌋.
+    pub fn floor_of(self, total: u64) -> u64 {
+        let product = u128::from(self.digits) * u128::from(total);
+        let floor = 10_u128.checked_pow(self.places).map_or(0, |scale| product / scale);
+        u64::try_from(floor).unwrap_or(u64::MAX)
+    }
+
     /// The value as a float.
     pub fn to_f64(self) -> f64 {
         format!("{self}").parse().unwrap_or(0.0)
@@ -147,6 +154,16 @@ mod tests {
         ] {
             assert_eq!(text.parse::<Decimal>(), Err(()), "{text}");
         }
+    }
+
+    #[test]
+    fn a_floor_is_exact() {
+        let p = |text: &str| text.parse::<Decimal>().expect("a decimal");
+        assert_eq!(p("0.8").floor_of(5), 4);
+        assert_eq!(p("0.8").floor_of(6), 4);
+        assert_eq!(p("1").floor_of(u64::MAX), u64::MAX);
+        assert_eq!(p("1e-60").floor_of(u64::MAX), 0);
+        assert_eq!(p("0.99999999999999999").floor_of(1 << 63), (1 << 63) - 93);
     }
 
     #[test]

@@ -30,6 +30,15 @@ pub enum Error {
         /// What is wrong there and what may stand there.
         expected: String,
     },
+    /// A dialect lacks a stage.
+    NotInDialect {
+        /// The dialect's name.
+        dialect: &'static str,
+        /// The stage, by its canonical name.
+        stage: &'static str,
+        /// The stages that the dialect has, in its order.
+        has: String,
+    },
     /// A logit is not a number, or +∞: neither can be ordered against the rest.
     NotANumber {
         /// The first such token.
@@ -68,6 +77,9 @@ impl fmt::Display for Error {
                 write!(f, "{stage}: {name} = {given} is outside {range}")
             }
             Self::Spec { at, expected } => write!(f, "pipeline, column {}: {expected}", at + 1),
+            Self::NotInDialect { dialect, stage, has } => {
+                write!(f, "dialect {dialect} has no {stage}; it has {has}")
+            }
             Self::NotANumber { token, count: 1 } => {
                 write!(f, "the logit of token {token} is not a finite number or -inf")
             }

@@ -42,6 +42,9 @@
 //!    temperature and truncations.
 //! 6. −∞ bans a token. NaN and +∞ are errors. A row with nothing left is an error.
 //!
+//! Other engines' order and rules are [dialects](dialect); they show in the text of the pipeline, as
+//! `top-k(50, ties=all)` does.
+//!
 //! # Exact and reproducible
 //!
 //! The last step is integer: w = round(2^s · exp((z − max)/T)), s = min(45, 63 − ⌈log2 V⌉); every cut on
@@ -69,6 +72,8 @@ extern crate std;
 pub mod arguments;
 pub mod candidates;
 mod decimal;
+pub mod dialect;
+mod edge;
 mod error;
 mod history;
 pub mod math;
@@ -87,9 +92,12 @@ pub mod stage;
 pub mod stats;
 mod token;
 pub mod trace;
+mod verdict;
 
 pub use candidates::Candidates;
 pub use decimal::Decimal;
+pub use dialect::Dialect;
+pub use edge::{Crossing, Ties};
 pub use error::{Error, Result};
 pub use history::{History, Part, Scope};
 pub use measured::Measured;
@@ -101,3 +109,4 @@ pub use softmax::Softmax;
 pub use spec::build_stage;
 pub use token::TokenId;
 pub use trace::TraceStep;
+pub use verdict::Verdict;

@@ -10,6 +10,7 @@ use crate::rng::Coin;
 use crate::simd::Level;
 use crate::stage::{Effect, Step};
 use crate::trace::{TraceStep, Tracer};
+use crate::verdict::{Verdict, Watch};
 use crate::{Error, History, Pipeline, Result, Seed, TokenId, math};
 
 /// Draws the tokens of one sequence.
@@ -35,6 +36,8 @@ pub struct Sampler {
     seed: Seed,
     history: History,
     workspace: Workspace,
+    /// For the head of a trace.
+    head_workspace: Workspace,
     level: Level,
 }
 
@@ -51,8 +54,15 @@ impl Sampler {
         }
         pipeline.check_tokens(vocab_size)?;
         let history = History::new(pipeline.stages().iter().filter_map(|stage| stage.scope()));
-        let (workspace, level) = (Workspace::default(), Level::detect());
-        Ok(Self { pipeline, vocab_size, seed: Seed::default(), history, workspace, level })
+        Ok(Self {
+            pipeline,
+            vocab_size,
+            seed: Seed::default(),
+            history,
+            workspace: Workspace::default(),
+            head_workspace: Workspace::default(),
+            level: Level::detect(),
+        })
     }
 
     /// The same sampler with another seed.
@@ -199,9 +209,36 @@ impl Sampler {
     pub fn sample_traced(&mut self, logits: &[f32], depth: usize) -> Result<TraceStep> {
         let coin = Coin { seed: self.seed, position: self.position() };
         let greedy = self.pipeline.is_greedy();
-        let mut tracer = Tracer::new(depth, self.level);
-        let candidates = self.run(logits, &mut tracer)?;
-        Ok(tracer.finish(candidates, coin, greedy))
+        let mut workspace = core::mem::take(&mut self.head_workspace);
+        let mut tracer = Tracer::new(depth, self.level, &mut workspace);
+        let step = self.run(logits, &mut tracer).map(|it| tracer.finish(it, coin, greedy));
+        self.head_workspace = workspace;
+        step
+    }
+
+    /// What the policy makes of a token that somebody else chose: whether it could have come here, and
+    /// with which probability, or what rules it out.
+    ///
+    /// ```
+    /// use kelvin::{Pipeline, Sampler, Verdict};
+    ///
+    /// let mut sampler = Sampler::new("temperature(0.7) | top-k(2)".parse::<Pipeline>()?, 3)?;
+    /// let row = [2.0, 1.0, 0.5];
+    /// assert_eq!(sampler.judge(&row, 2)?, Verdict::Removed { stage: 1 });
+    /// let likely = sampler.judge(&row, 0)?.surprisal_nats();
+    /// assert!(likely < 0.3, "e^-{likely}");
+    /// # Ok::<(), kelvin::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Sampler::sample`], and [`Error::TokenOutOfRange`] for a token outside the vocabulary.
+    pub fn judge(&mut self, logits: &[f32], token: TokenId) -> Result<Verdict> {
+        check_token(token, self.vocab_size)?;
+        let greedy = self.pipeline.is_greedy();
+        let mut watch = Watch::new(token);
+        let candidates = self.run(logits, &mut watch)?;
+        Ok(watch.verdict(candidates, greedy))
     }
 
     /// The token that falls to `r`: the first, in id order, whose cumulative weight exceeds it. `None`

@@ -216,6 +216,28 @@ impl Pass for Moments<'_> {
     }
 }
 
+/// How many logits are finite.
+pub(crate) struct Live<'a> {
+    pub(crate) logits: &'a [f32],
+}
+
+impl Pass for Live<'_> {
+    type Output = usize;
+
+    #[inline(always)]
+    fn run(self) -> usize {
+        let mut lanes = [0_u32; 16];
+        let (chunks, rest) = self.logits.as_chunks::<16>();
+        for chunk in chunks {
+            for (lane, &logit) in lanes.iter_mut().zip(chunk) {
+                *lane += u32::from(logit > f32::NEG_INFINITY);
+            }
+        }
+        let rest = rest.iter().filter(|&&logit| logit > f32::NEG_INFINITY).count();
+        rest + lanes.iter().map(|&lane| lane as usize).sum::<usize>()
+    }
+}
+
 /// Number, sum of z − origin, and sum of its squares over the finite logits, in eight lanes.
 pub(crate) struct Spread<'a> {
     pub(crate) origin: f64,

@@ -93,19 +93,22 @@ pub struct SupportToken {
 }
 
 /// Watches a pipeline run and writes the account.
-pub(crate) struct Tracer {
+pub(crate) struct Tracer<'w> {
+    /// Buffers for the head.
+    workspace: &'w mut Workspace,
     depth: usize,
     level: Level,
     raw: Softmax,
     head: Vec<HeadToken>,
     tail: Vec<TailBin>,
     stages: Vec<StageEffect>,
+    /// Tokens left so far.
+    kept: usize,
     input: Option<Input>,
 }
 
 /// What a stage was given.
 struct Input {
-    kept: usize,
     mass: u64,
     law: Law,
     edits: Vec<Edit>,
@@ -113,10 +116,29 @@ struct Input {
     survivors: Option<Vec<(TokenId, f32)>>,
 }
 
-impl Tracer {
-    pub(crate) fn new(depth: usize, level: Level) -> Self {
+impl<'w> Tracer<'w> {
+    pub(crate) fn new(depth: usize, level: Level, workspace: &'w mut Workspace) -> Self {
         let (head, tail, stages) = (Vec::new(), Vec::new(), Vec::new());
-        Self { depth, level, raw: Softmax::default(), head, tail, stages, input: None }
+        let raw = Softmax::default();
+        Self { workspace, depth, level, raw, head, tail, stages, kept: 0, input: None }
+    }
+
+    /// What a stage that removed nothing did.
+    fn idle(&self, name: &'static str) -> StageEffect {
+        let (kept, removed, mass_removed) = (self.kept, 0, 0.0);
+        StageEffect { name, kept, removed, mass_removed, first_removed: None, temperature: 1.0 }
+    }
+
+    /// The best of the tokens that a cut removed: where logits are as the model gave them, and the head
+    /// lost some, the first of those.
+    fn best_removed(&self, input: &Input, candidates: &mut Candidates<'_>) -> Option<Rank> {
+        if input.edits.is_empty() {
+            let mut alive = self.head.iter().filter(|head| head.removed_by.is_none());
+            if let Some(best) = alive.find(|head| !candidates.is_kept(head.token)) {
+                return Some(Rank::new(best.logit, best.token));
+            }
+        }
+        input.best_removed(candidates)
     }
 
     /// Draws (or takes the first) and closes the account.
@@ -140,7 +162,7 @@ impl Tracer {
             position: coin.position,
             token,
             raw_logprob: self.raw.logprob(logits[token as usize]),
-            raw_rank: softmax::rank(logits, token),
+            raw_rank: self.raw_rank(logits, token),
             logprob,
             raw_entropy_nats: self.raw.entropy_nats(),
             entropy_nats,
@@ -153,6 +175,12 @@ impl Tracer {
             support,
             greedy: first,
         }
+    }
+
+    /// The token's place in the model's distribution: that in the head, where it is there.
+    fn raw_rank(&self, logits: &[f32], token: TokenId) -> usize {
+        let in_head = self.head.iter().position(|head| head.token == token);
+        in_head.map_or_else(|| softmax::rank(logits, token), |at| at + 1)
     }
 
     /// Counts the tokens left and those with weight, and lists the best of the latter.
@@ -192,19 +220,23 @@ impl Tracer {
     }
 }
 
-impl Observer for Tracer {
+impl Observer for Tracer<'_> {
     fn start(&mut self, candidates: &mut Candidates<'_>) {
         self.raw = Softmax::of(candidates);
         let logits = candidates.raw();
-        let mut workspace = Workspace::default();
-        let mut best = Candidates::new(logits, &mut workspace, self.level)
+        let mut best = Candidates::new(logits, self.workspace, self.level)
             .expect("the row was usable a moment ago");
         best.keep_first(self.depth);
         let mut ranked = Vec::new();
         best.visit(|token, logit, _| ranked.push(Rank::new(logit, token)));
         ranked.sort_unstable();
         ranked.truncate(self.depth);
-        self.tail = tail::summarise(logits, ranked.last().copied());
+        let limit = ranked.last().map(|last| logits[last.token() as usize]);
+        let is_tie = |rank: &&Rank| Some(logits[rank.token() as usize]) == limit;
+        let n_ties = ranked.iter().filter(is_tie).count();
+        let limit = limit.unwrap_or_else(|| best.max());
+        self.tail = tail::summarise(logits, limit, n_ties, self.level);
+        self.kept = ranked.len() + self.tail.iter().map(|bin| bin.count).sum::<usize>();
         self.head.extend(ranked.iter().map(|rank| {
             let token = rank.token();
             let logit = logits[token as usize];
@@ -213,9 +245,11 @@ impl Observer for Tracer {
         }));
     }
 
-    fn before(&mut self, _: &dyn Stage, candidates: &mut Candidates<'_>) {
+    fn before(&mut self, stage: &dyn Stage, candidates: &mut Candidates<'_>) {
+        if stage.info().effect == Effect::Temperature {
+            return; // it removes nothing
+        }
         self.input = Some(Input {
-            kept: candidates.kept(),
             mass: candidates.total(),
             law: candidates.law(),
             edits: candidates.edits().to_vec(),
@@ -224,31 +258,36 @@ impl Observer for Tracer {
     }
 
     fn after(&mut self, stage: &dyn Stage, candidates: &mut Candidates<'_>) {
-        let input = self.input.take().expect("`before` precedes `after`");
         let info = stage.info();
+        let temperature = candidates.temperature();
+        let Some(input) = self.input.take() else {
+            self.stages.push(StageEffect { temperature, ..self.idle(info.name) });
+            return;
+        };
         let kept = candidates.kept();
-        let removed = input.kept - kept;
+        let removed = self.kept - kept;
         let (mass, first_removed) = match info.effect {
             _ if removed == 0 => (0, None),
             Effect::Temperature => (0, None),
             Effect::Logits => input.newly_banned(candidates, self.level),
             Effect::Mask | Effect::Truncation => {
-                (input.mass - candidates.mass_under(input.law), input.best_removed(candidates))
+                let mass = input.mass - candidates.mass_under(input.law);
+                (mass, self.best_removed(&input, candidates))
             }
         };
         let at = self.stages.len();
         for head in self.head.iter_mut().filter(|head| head.removed_by.is_none()) {
-            if !candidates.is_kept(head.token) && head.logit > f32::NEG_INFINITY {
+            if removed > 0 && !candidates.is_kept(head.token) && head.logit > f32::NEG_INFINITY {
                 head.removed_by = Some(at);
             }
         }
+        self.kept = kept;
         self.stages.push(StageEffect {
-            name: info.name,
-            kept,
             removed,
             mass_removed: mass as f64 / input.mass as f64,
             first_removed: first_removed.map(Rank::token),
-            temperature: candidates.temperature(),
+            temperature,
+            ..self.idle(info.name)
         });
     }
 }

@@ -10,6 +10,18 @@ pub(crate) const MODEL_HELP: &str =
 /// What it means to leave `-m` out.
 pub(crate) const MODEL_DEFAULT: &str = "[default: the embedded model]";
 
+/// The same, where a trace names the model.
+pub(crate) fn for_trace() -> [Arg; 5] {
+    args().map(|arg| match arg.get_id().as_str() {
+        "model" => arg.help(format!("{MODEL_HELP} [default: the one that the trace names]")),
+        "dtype" => arg.help("Format that weights are held in [default: as in the run]"),
+        "activations" => {
+            arg.help("Activations that meet block-quantised weights [default: as in the run]")
+        }
+        _ => arg,
+    })
+}
+
 /// Model, format of weights, threads, activations, instruction set.
 pub(crate) fn args() -> [Arg; 5] {
     [

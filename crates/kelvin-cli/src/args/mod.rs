@@ -1,11 +1,16 @@
 //! The command line: its commands and flags, built from the registry of stages.
 
 pub(crate) mod chat;
+mod compare;
 pub(crate) mod context;
 pub(crate) mod engine;
+pub(crate) mod explain;
 pub(crate) mod policy;
 pub(crate) mod randomness;
+pub(crate) mod replay;
+pub(crate) mod rescore;
 pub(crate) mod sweep;
+pub(crate) mod trace;
 pub(crate) mod train;
 
 use clap::builder::{PossibleValuesParser, Styles};
@@ -34,9 +39,10 @@ pub(crate) fn command() -> Command {
         .styles(styles())
         .arg(color().global(true))
         .arg(quiet().global(true))
-        .subcommands([generate(), chat(), next(), score(), train::command(), tour(), models()])
-        .subcommands([sweep::command(), sweep::merge()])
-        .subcommands([stages(), presets(), examples(), doctor(), bench(), completions()])
+        .subcommands([generate(), chat(), next(), explain::command(), replay::command()])
+        .subcommands([rescore::command(), compare::command(), sweep::command(), sweep::merge()])
+        .subcommands([score(), train::command(), tour(), models(), stages(), presets()])
+        .subcommands([examples(), doctor(), bench(), completions()])
 }
 
 fn styles() -> Styles {
@@ -65,6 +71,7 @@ fn generate() -> Command {
         .arg(chat::flag())
         .args(chat::args().map(|arg| arg.requires("chat")))
         .args([show().help("List the tokens, each with N candidates"), json()])
+        .args(trace::args())
 }
 
 /// `kelvin chat` by itself; a conversation reads its settings with it again.
@@ -87,6 +94,7 @@ pub(crate) fn chat() -> Command {
         .args([show_special(), echo(), raw_text()])
         .args(chat::args())
         .args([show().help("List the tokens, each with N candidates"), json()])
+        .args(trace::args())
 }
 
 fn next() -> Command {
@@ -97,40 +105,40 @@ fn next() -> Command {
              removed, and what is drawn from.\n\nThe logits come from a model and a prompt, from a \
              file (--logits), or from a built-in example (--example).",
         )
-        .arg(
-            Arg::new("prompt")
-                .help("Text whose next token is asked for")
-                .conflicts_with_all(["logits", "example"])
-                .required_unless_present_any(["logits", "example"]),
+        .args(row())
+        .args([show(), draws(), bits(), json()])
+}
+
+/// Where a row of logits comes from, and how a token is chosen from it.
+fn row() -> Vec<Arg> {
+    let bare = ["logits", "example"];
+    let prompt = Arg::new("prompt")
+        .help("Text whose next token is asked for")
+        .conflicts_with_all(bare)
+        .required_unless_present_any(bare);
+    let logits = Arg::new("logits")
+        .long("logits")
+        .value_name("FILE")
+        .help("JSON file with logits or probabilities, - for stdin")
+        .long_help(
+            "JSON file, - for stdin: [1.5, null, …] or {\"tokens\": […], \"logits\": […]}; null or \"-inf\" \
+             bans a token. \"probs\" in place of \"logits\" takes probabilities; a sum below 1 is shown as \
+             other and never drawn.",
         )
-        .arg(
-            Arg::new("logits")
-                .long("logits")
-                .value_name("FILE")
-                .help("JSON file with logits or probabilities, - for stdin")
-                .long_help(
-                    "JSON file, - for stdin: [1.5, null, …] or {\"tokens\": […], \"logits\": […]}; \
-                     null or \"-inf\" bans a token. \"probs\" in place of \"logits\" takes \
-                     probabilities; a sum below 1 is shown as other and never drawn.",
-                )
-                .conflicts_with("example"),
-        )
-        .arg(
-            Arg::new("example")
-                .long("example")
-                .value_name("NAME")
-                .help("Built-in logits; `kelvin examples` lists them"),
-        )
-        .args(engine::args().map(|arg| match arg.get_id().as_str() {
-            "simd" => arg,
-            _ => arg.conflicts_with_all(["logits", "example"]),
-        }))
-        .args(policy::args())
-        .args(randomness::args())
-        .args(context::args().map(|arg| arg.conflicts_with_all(["logits", "example"])))
-        .arg(chat::flag().conflicts_with_all(["logits", "example"]))
-        .args(chat::args().map(|arg| arg.requires("chat")))
-        .args([show(), draws(), bits(), raw_text().conflicts_with_all(["logits", "example"]), json()])
+        .conflicts_with("example");
+    let example = Arg::new("example")
+        .long("example")
+        .value_name("NAME")
+        .help("Built-in logits; `kelvin examples` lists them");
+    let engine = engine::args().map(|arg| match arg.get_id().as_str() {
+        "simd" => arg,
+        _ => arg.conflicts_with_all(bare),
+    });
+    let chat = chat::args().map(|arg| arg.requires("chat"));
+    let of_prompt = context::args().into_iter().chain([chat::flag(), raw_text()]);
+    let of_prompt = of_prompt.map(|arg| arg.conflicts_with_all(bare));
+    let row = [prompt, logits, example].into_iter().chain(engine).chain(policy::args());
+    row.chain(randomness::args()).chain(of_prompt).chain(chat).collect()
 }
 
 fn score() -> Command {

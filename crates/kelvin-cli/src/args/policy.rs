@@ -2,6 +2,7 @@
 
 use clap::{Arg, ArgAction, ArgMatches};
 use kelvin::stage::{self, Effect, Param, StageInfo};
+use kelvin::{Dialect, dialect};
 
 const POLICY: &str = "Policy";
 
@@ -30,8 +31,9 @@ fn own() -> [Arg; 6] {
         Arg::new("dialect")
             .long("dialect")
             .value_name("NAME")
-            .default_value("native")
-            .help("Whose order, defaults and boundary rules"),
+            .default_value(dialect::NATIVE.name)
+            .help(format!("Whose order, defaults and boundary rules: {}", dialect_names()))
+            .long_help(dialects()),
         Arg::new("raw")
             .long("raw")
             .action(ArgAction::SetTrue)
@@ -44,6 +46,24 @@ fn own() -> [Arg; 6] {
             .help("Token ids that count as output so far: 3,7,7"),
     ]
     .map(|arg| arg.help_heading(POLICY))
+}
+
+fn dialect_names() -> String {
+    let names: Vec<&str> = dialect::ALL.iter().map(|dialect| dialect.name).collect();
+    names.join(", ")
+}
+
+/// Every dialect on a line of its own.
+fn dialects() -> String {
+    let line = |dialect: &&Dialect| {
+        let Dialect { name, version, summary, .. } = dialect;
+        format!("  {name:<7} {summary} ({version})")
+    };
+    let lines: Vec<String> = dialect::ALL.iter().map(line).collect();
+    format!(
+        "Whose order, defaults and boundary rules. The pipeline shows them; --pipeline has its own.\n\n{}\n",
+        lines.join("\n")
+    )
 }
 
 fn stage_args(info: &'static StageInfo) -> impl Iterator<Item = Arg> {

@@ -5,17 +5,13 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use clap::{Arg, ArgAction, ArgMatches, value_parser};
 use kelvin::{Seed, TokenId};
 
-const RANDOMNESS: &str = "Randomness";
+/// The heading of these flags.
+pub(crate) const RANDOMNESS: &str = "Randomness";
 
 /// Seed, stream, couple.
 pub(crate) fn args() -> [Arg; 3] {
     [
-        Arg::new("seed")
-            .long("seed")
-            .value_name("N")
-            .value_parser(value_parser!(u64))
-            .allow_negative_numbers(true) // so that -1 is told to be no seed
-            .help("The same seed gives the same bytes; 0 is a seed [default: random, printed]"),
+        seed(),
         Arg::new("stream")
             .long("stream")
             .value_name("N")
@@ -29,6 +25,17 @@ pub(crate) fn args() -> [Arg; 3] {
             .help("Stream 0: the same random numbers for all prompts, policies and models"),
     ]
     .map(|arg| arg.help_heading(RANDOMNESS))
+}
+
+/// The seed.
+pub(crate) fn seed() -> Arg {
+    Arg::new("seed")
+        .long("seed")
+        .value_name("N")
+        .value_parser(value_parser!(u64))
+        .allow_negative_numbers(true) // so that -1 is told to be no seed
+        .help_heading(RANDOMNESS)
+        .help("The same seed gives the same bytes; 0 is a seed [default: random, printed]")
 }
 
 /// What the flags say.
@@ -59,6 +66,12 @@ impl Randomness {
             Some(seed) => Self { seed, random: false, ..self },
             None => self,
         }
+    }
+
+    /// Reads `--seed` alone; every prompt is on stream 0.
+    pub(crate) fn coupled(matches: &ArgMatches) -> Self {
+        let typed = matches.get_one("seed").copied();
+        Self { seed: typed.unwrap_or_else(random_seed), random: typed.is_none(), stream: Some(0) }
     }
 
     /// What other flags say; where they name no seed, this one stays.

@@ -5,19 +5,22 @@ use std::ops::Range;
 use anyhow::Result;
 use clap::ArgMatches;
 use kelvin::{Sampler, Seed, TokenId};
+use kelvin_lab::trace::Header;
 use kelvin_lm::chat::Message;
 use kelvin_lm::defaults::Length;
 use kelvin_lm::generate::{Batch, Context, Detok, Request, Session};
 use kelvin_lm::tokenizer::{ShowSpecial, SpecialTokens};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::args::randomness::Randomness;
-use crate::args::{context, policy};
+use crate::args::{context, policy, trace};
 use crate::chat::Chat;
 use crate::console::Console;
 use crate::exit::{Code, Failure};
 use crate::load::{self, Loaded};
-use crate::playback::{self, InOrder, JsonLines, Opening, Totals, View, Watched, play};
+use crate::playback::{
+    self, InOrder, JsonLines, Opening, Recording, Tape, Totals, View, Watched, play,
+};
 use crate::settings::{self, Origin, Policy, Setting, UNTOUCHED};
 use crate::term::number::{count, counted};
 
@@ -67,15 +70,22 @@ pub(super) fn run_once(
     let prompts = texts.into_iter().map(prompt).collect::<Result<Vec<_>>>()?;
     let mut job = Job::from_matches(matches, prompts, &loaded, &policy)?;
     job.facts.extend(chat.iter().flat_map(Chat::facts));
+    let mut tapes = trace::tapes(matches, console)?;
+    job.record_on(&tapes);
     let mut batch = job.batch(&loaded, &policy)?;
     introduce(&job, &loaded, &policy, randomness, console)?;
     playback::listen_for_interrupts()?;
     let openings = job.openings(&loaded, &policy);
-    let totals = if matches.get_flag("json") {
-        play(&mut batch, &mut JsonLines::new(console, &loaded.tokenizer, job.show, openings)?)?
+    let (tokenizer, is_json) = (&loaded.tokenizer, matches.get_flag("json"));
+    let recording = Recording::new(&mut tapes, tokenizer, &openings)?;
+    let totals = if is_json {
+        let lines = JsonLines::new(console, tokenizer, job.show, &openings)?;
+        play(&mut batch, &mut (lines, recording))?
     } else {
-        play(&mut batch, &mut InOrder::new(console, &loaded.tokenizer, job.view(), &openings)?)?
+        let text = InOrder::new(console, tokenizer, job.view(), &openings)?;
+        play(&mut batch, &mut (text, recording))?
     };
+    console.warn_all(&tapes.iter().filter_map(Tape::trouble).collect::<Vec<_>>())?;
     console.talk(&footer(&totals))?;
     Ok(code(&totals))
 }
@@ -98,8 +108,8 @@ pub(super) struct Job {
     echo: bool,
     /// Candidates shown for each token.
     pub(super) show: usize,
-    /// Whether each token is accounted for.
-    traced: bool,
+    /// Places of each distribution that the account of a token lists; none where none is kept.
+    depth: Option<usize>,
     /// Further facts for the header.
     facts: Vec<String>,
 }
@@ -152,9 +162,16 @@ impl Job {
             special: if show { ShowSpecial::Show } else { ShowSpecial::Hide },
             echo: matches.get_flag("echo"),
             show: shown,
-            traced: shown > 0 || matches.get_flag("json"),
+            depth: (shown > 0 || matches.get_flag("json")).then_some(shown.max(1)),
             facts: Vec::new(),
         })
+    }
+
+    /// Keeps the account that traces need, where there are any.
+    fn record_on(&mut self, tapes: &[Tape]) {
+        if !tapes.is_empty() {
+            self.depth = Some(self.show.max(Recording::DEPTH));
+        }
     }
 
     /// The batch with a sequence for each sample of each prompt, in their order.
@@ -195,12 +212,11 @@ impl Job {
         let sampler = Sampler::new(policy.pipeline.clone(), vocab_size)?;
         let mut sampler = sampler.with_seed(prompt.seed).with_prompt(&prompt.ids)?;
         self.history.iter().try_for_each(|&token| sampler.accept(token))?;
-        let depth = self.traced.then(|| self.show.max(1));
         Ok(Request {
             prompt: [&prompt.ids[..], &self.history].concat(),
             choosers: self
                 .choices()
-                .map(|choice| Watched::new(sampler.fork(choice), depth))
+                .map(|choice| Watched::new(sampler.fork(choice), self.depth))
                 .collect(),
             detok: self.detok.clone(),
             max_new_tokens: self.max_new_tokens(prompt),
@@ -237,29 +253,29 @@ impl Job {
     fn opening(&self, at: usize, choice: u32, loaded: &Loaded, policy: &Policy) -> Opening {
         let prompt = &self.prompts[at];
         let Prompt { text, ids, seed, chat } = prompt;
+        let seed = seed.with_choice(choice);
         let echo =
             if self.echo { loaded.tokenizer.text_bytes(ids, self.special) } else { Vec::new() };
         Opening {
             label: self.label(at, choice),
-            prompt: at,
-            sample: choice as usize,
-            prompt_ids: ids.clone(),
             echo: String::from_utf8_lossy(&echo).into_owned(),
-            facts: json!({
-                "schema": "kelvin.trace/1",
-                "kelvin": env!("CARGO_PKG_VERSION"),
-                "model": loaded.json(),
-                "dialect": "native",
-                "pipeline": policy.pipeline.to_string(),
-                "settings": crate::json::settings(&self.settings(policy)),
-                "seed": seed.seed,
-                "stream": seed.stream,
-                "max_new_tokens": self.max_new_tokens(prompt),
-                "context": crate::json::context(self.context),
-                "history": self.history,
-                "text": text,
-                "chat": chat,
-            }),
+            header: Header {
+                prompt: at,
+                sample: choice as usize,
+                dialect: policy.dialect.name.to_owned(),
+                pipeline: policy.pipeline.to_string(),
+                settings: crate::json::settings(&self.settings(policy)),
+                seed: seed.seed,
+                stream: seed.stream,
+                choice: seed.choice,
+                max_new_tokens: Some(self.max_new_tokens(prompt)),
+                context: Some(crate::json::context(self.context)),
+                history: self.history.clone(),
+                text: text.clone(),
+                chat: chat.clone().unwrap_or_default(),
+                prompt_ids: ids.clone(),
+                ..Header::new(loaded.json())
+            },
         }
     }
 
@@ -388,7 +404,7 @@ fn introduce(
     let n_tokens = job.prompts.iter().map(|prompt| prompt.ids.len()).sum();
     let mut facts = loaded.facts();
     facts.push(counted(n_tokens, "prompt token"));
-    facts.push("dialect native".to_owned());
+    facts.push(format!("dialect {}", policy.dialect.name));
     facts.extend(context::shown(job.context, loaded));
     facts.extend_from_slice(&job.facts);
     facts.push(format!("seed {}", randomness.shown()));

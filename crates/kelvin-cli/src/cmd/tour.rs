@@ -3,8 +3,8 @@
 use anyhow::Result;
 use clap::ArgMatches;
 use kelvin::{Pipeline, Sampler};
+use kelvin_lab::trace::Header;
 use kelvin_lm::generate::{Batch, Context, Detok, Request};
-use serde_json::json;
 
 use super::generate::{code, footer};
 use crate::args::context;
@@ -73,7 +73,7 @@ pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Cod
     let openings = (0..EXPERIMENTS.len()).map(|at| opening(at, &loaded, &ids, seed));
     let openings: Vec<Opening> = openings.collect();
     let totals = if matches.get_flag("json") {
-        play(&mut batch, &mut JsonLines::new(console, &loaded.tokenizer, 0, openings)?)?
+        play(&mut batch, &mut JsonLines::new(console, &loaded.tokenizer, 0, &openings)?)?
     } else {
         play(&mut batch, &mut InOrder::new(console, &loaded.tokenizer, View::Text, &openings)?)?
     };
@@ -87,20 +87,17 @@ fn opening(at: usize, loaded: &Loaded, ids: &[kelvin::TokenId], seed: kelvin::Se
     let settings = settings.expect("the experiments are well-formed, a test reads them all");
     Opening {
         label: format!("{} of {} · {description} · {settings}", at + 1, EXPERIMENTS.len()),
-        prompt: 0,
-        sample: at,
-        prompt_ids: ids.to_vec(),
         echo: String::new(),
-        facts: json!({
-            "schema": "kelvin.trace/1",
-            "kelvin": env!("CARGO_PKG_VERSION"),
-            "model": loaded.json(),
-            "experiment": description,
-            "dialect": "native",
-            "pipeline": settings,
-            "seed": seed.seed,
-            "stream": seed.stream,
-        }),
+        header: Header {
+            sample: at,
+            experiment: Some(description.to_owned()),
+            pipeline: settings,
+            seed: seed.seed,
+            stream: seed.stream,
+            choice: seed.choice,
+            prompt_ids: ids.to_vec(),
+            ..Header::new(loaded.json())
+        },
     }
 }
 

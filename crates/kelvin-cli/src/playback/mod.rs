@@ -2,18 +2,21 @@
 
 mod in_order;
 mod json_lines;
+mod lines;
+mod recording;
 
 pub(crate) use in_order::{InOrder, View};
 pub(crate) use json_lines::JsonLines;
+pub(crate) use recording::{Recording, Tape};
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use kelvin::{Sampler, TokenId, TraceStep};
+use kelvin_lab::trace::Header;
 use kelvin_lm::Error;
 use kelvin_lm::generate::{Batch, Chooser, Event, Finish};
-use serde_json::Value;
 
 /// Whether Ctrl-C was pressed.
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
@@ -103,16 +106,10 @@ impl Chooser for Watched {
 pub(crate) struct Opening {
     /// The line above its text, where there are several.
     pub(crate) label: String,
-    /// The place of its prompt among the prompts.
-    pub(crate) prompt: usize,
-    /// Its place among the samples of its prompt.
-    pub(crate) sample: usize,
-    /// The prompt's tokens.
-    pub(crate) prompt_ids: Vec<TokenId>,
     /// What its text begins with.
     pub(crate) echo: String,
-    /// Further facts for its JSON header.
-    pub(crate) facts: Value,
+    /// The first line of its trace.
+    pub(crate) header: Header,
 }
 
 /// Who is told what happens; sequences have the numbers that the batch gave them.
@@ -158,6 +155,39 @@ pub(crate) trait Listener {
     ///
     /// As [`Listener::token`].
     fn failed(&mut self, sequence: usize, error: &Error) -> Result<()>;
+}
+
+/// Tells a second listener all that the first is told.
+impl<A: Listener, B: Listener> Listener for (A, B) {
+    fn reading(&mut self, left: usize) -> Result<()> {
+        self.0.reading(left)?;
+        self.1.reading(left)
+    }
+
+    fn token(&mut self, sequence: usize, step: &TraceStep) -> Result<()> {
+        self.0.token(sequence, step)?;
+        self.1.token(sequence, step)
+    }
+
+    fn shift(&mut self, sequence: usize, pos: usize, dropped: usize) -> Result<()> {
+        self.0.shift(sequence, pos, dropped)?;
+        self.1.shift(sequence, pos, dropped)
+    }
+
+    fn text(&mut self, sequence: usize, text: &str) -> Result<()> {
+        self.0.text(sequence, text)?;
+        self.1.text(sequence, text)
+    }
+
+    fn done(&mut self, sequence: usize, finish: Finish) -> Result<()> {
+        self.0.done(sequence, finish)?;
+        self.1.done(sequence, finish)
+    }
+
+    fn failed(&mut self, sequence: usize, error: &Error) -> Result<()> {
+        self.0.failed(sequence, error)?;
+        self.1.failed(sequence, error)
+    }
 }
 
 /// What a run came to.

@@ -49,11 +49,12 @@ pub(crate) fn bytes(n: u64) -> String {
     format!("{size:.1} {}", UNITS[unit])
 }
 
-/// Parameters of a model: `135M`, `1.1B`.
+/// Parameters of a model: `1.8M`, `135M`, `1.1B`.
 pub(crate) fn parameters(n: u64) -> String {
     match n {
         0..1_000_000 => format!("{:.0}k", n as f64 / 1e3),
-        1_000_000..1_000_000_000 => format!("{:.0}M", n as f64 / 1e6),
+        1_000_000..10_000_000 => format!("{:.1}M", n as f64 / 1e6),
+        10_000_000..1_000_000_000 => format!("{:.0}M", n as f64 / 1e6),
         _ => format!("{:.1}B", n as f64 / 1e9),
     }
 }
@@ -94,6 +95,7 @@ mod tests {
         assert_eq!(counted(1, "token"), "1 token");
         assert_eq!(bytes(98_362_432), "93.8 MiB");
         assert_eq!(bytes(12), "12 B");
+        assert_eq!(parameters(1_840_000), "1.8M");
         assert_eq!(parameters(134_515_008), "135M");
         assert_eq!(parameters(1_100_048_384), "1.1B");
     }

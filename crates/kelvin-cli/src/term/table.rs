@@ -17,19 +17,30 @@ pub(crate) enum Align {
 /// Rows of cells under headings. The first column is the name of the row's thing.
 #[derive(Debug)]
 pub(crate) struct Table {
-    columns: Vec<(&'static str, Align)>,
+    columns: Vec<(String, Align)>,
     rows: Vec<Vec<String>>,
 }
 
 impl Table {
     /// An empty table; a heading may be empty.
-    pub(crate) fn new(columns: &[(&'static str, Align)]) -> Self {
-        Self { columns: columns.to_vec(), rows: Vec::new() }
+    pub(crate) fn new(columns: &[(&str, Align)]) -> Self {
+        Self::of(columns.iter().map(|(name, align)| ((*name).to_owned(), *align)).collect())
+    }
+
+    /// The same, for headings that are made.
+    pub(crate) fn of(columns: Vec<(String, Align)>) -> Self {
+        Self { columns, rows: Vec::new() }
     }
 
     /// Adds a row, one cell for each column.
     pub(crate) fn row<const N: usize>(&mut self, cells: [String; N]) {
-        self.rows.push(cells.into());
+        self.push(cells.into());
+    }
+
+    /// Adds a row of as many cells as there are columns.
+    pub(crate) fn push(&mut self, cells: Vec<String>) {
+        debug_assert_eq!(cells.len(), self.columns.len(), "one cell for each column");
+        self.rows.push(cells);
     }
 
     /// Writes the table; the last column is not padded, so lines have no trailing spaces.
@@ -38,7 +49,7 @@ impl Table {
     ///
     /// Those of the writer.
     pub(crate) fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        let headings: Vec<String> = self.columns.iter().map(|(name, _)| (*name).into()).collect();
+        let headings: Vec<String> = self.columns.iter().map(|(name, _)| name.clone()).collect();
         let widths: Vec<usize> = (0..self.columns.len())
             .map(|at| self.rows.iter().chain([&headings]).map(|row| width(&row[at])).max())
             .map(|widest| widest.unwrap_or(0))

@@ -26,6 +26,7 @@ impl Run {
 pub(crate) fn command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kelvin"));
     command.env_clear().env("COLUMNS", "80").env("KELVIN_MODELS", "no-models-here");
+    command.env("KELVIN_RUNS", "off");
     command.current_dir(env!("CARGO_TARGET_TMPDIR"));
     command
 }

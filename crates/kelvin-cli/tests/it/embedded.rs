@@ -28,7 +28,7 @@ fn text_comes_without_a_model_and_fills_the_context() {
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert_eq!(run.stdout.chars().count(), 256 - 6 + 1, "a token is a character, and a line ends");
     let talk = talk(&run);
-    assert!(talk.starts_with("verse (embedded) · F16 · 2M · "), "{talk}");
+    assert!(talk.starts_with("verse (embedded) · F16 · 1.8M · "), "{talk}");
     assert!(talk.ends_with(" · length\n"), "{talk}");
     let quiet = bare("generate ROMEO: --seed 1 --temperature 0.8 -q");
     assert_eq!((quiet.stdout, quiet.stderr.as_str()), (run.stdout.clone(), ""));

@@ -3,6 +3,7 @@
 mod binary;
 mod chat;
 mod color;
+mod compare;
 mod contract;
 mod embedded;
 mod generate;
@@ -13,6 +14,7 @@ mod reference;
 mod score;
 mod sweep;
 mod tiny;
+mod traces;
 mod train;
 mod transcripts;
 mod transformers;

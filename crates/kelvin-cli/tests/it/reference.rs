@@ -15,7 +15,8 @@ fn the_command_reference_is_what_the_commands_say() {
         "# Commands\n\nWhat `kelvin --help` says, and `--help` of each command. Written by a test; do not edit.\n",
     );
     write_block(&mut page, &["--help"]);
-    let commands = "generate, next, score, train, tour, models, models pull, models rm, stages, presets, \
+    let commands = "generate, next, explain, replay, rescore, compare, sweep, merge, score, train, tour, models, models pull, \
+                    models rm, stages, presets, \
                     examples, doctor, bench";
     for command in commands.split(", ") {
         writeln!(page, "\n## kelvin {command}").expect("a String takes it");
@@ -37,6 +38,41 @@ fn the_stage_reference_is_what_the_registry_says() {
         write_block(&mut page, &["stages", info.name]);
     }
     hold("stages.md", &page);
+}
+
+#[test]
+fn the_metric_reference_is_what_the_registry_says() {
+    let mut page = String::from(
+        "# Metrics\n\nWhat `kelvin compare` measures, in the order of `--metrics all`; [how to read \
+         them](../concepts/metrics.md). In JSON hyphens are underscores. Written by a test; do not edit.\n",
+    );
+    for metric in kelvin_lab::measure::ALL {
+        let (low, high) = metric.range;
+        let high =
+            if high.is_finite() { format!("{high} at most") } else { "no upper bound".to_owned() };
+        let diverse = match metric.direction.name() {
+            "neither" => "says nothing of diversity by itself".to_owned(),
+            direction => format!("{direction} is more diverse"),
+        };
+        writeln!(
+            page,
+            "\n## {}\n\n{}.\n\n| | |\n|---|---|\n| computed | {} |\n| unit and range | {}; {low} at least, {high} |\n| \
+             direction | {diverse} |\n| source | {} |\n| pitfall | {} |",
+            metric.name,
+            capital(metric.summary),
+            metric.rule.name(),
+            metric.unit,
+            metric.origin,
+            metric.pitfall,
+        )
+        .expect("a String takes it");
+    }
+    hold("metrics.md", &page);
+}
+
+fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }
 
 /// Characters of the text that the sizes are told of: Shakespeare's, as they are usually trained on.

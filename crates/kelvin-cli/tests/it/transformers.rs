@@ -40,25 +40,38 @@ fn case<'g>(golden: &'g Value, name: &str) -> &'g Value {
     found.unwrap_or_else(|| panic!("no case {name}"))
 }
 
-/// Where no tie stands at an edge, the same flags keep the same tokens with the same probabilities.
+/// Where no tie stands at an edge, the same flags keep the same tokens with the same probabilities; in its
+/// own dialect, everywhere.
 #[test]
 fn the_same_flags_keep_the_same_tokens() {
     let golden = golden();
-    for row in list(&golden["rows"]).iter().filter(|row| !row["name"].to_string().contains("ties"))
-    {
-        let name = &row["name"];
-        let history: Vec<String> = list(&row["history"]).iter().map(Value::to_string).collect();
-        let history = history.join(",");
-        let more: &[&str] = if history.is_empty() { &[] } else { &["--history", &history] };
-        let found = survivors(&next(&row["logits"], &row["flags"], more));
-        let kept: Vec<u64> = found.iter().map(|row| row.0).collect();
-        let expected: Vec<u64> =
-            list(&row["kept"]).iter().map(|id| id.as_u64().expect("an id")).collect();
-        assert_eq!(kept, expected, "{name}");
-        for (id, p) in found {
-            let expected = number(&row["p"][usize::try_from(id).expect("a small id")]);
-            assert!((p - expected).abs() <= 1e-6, "{name}, token {id}: {p}, there {expected}");
+    for row in list(&golden["rows"]) {
+        let has_ties = row["name"].to_string().contains("ties");
+        assert_same(row, &["--dialect", "hf"]);
+        if !has_ties {
+            assert_same(row, &[]);
         }
+    }
+}
+
+fn assert_same(row: &Value, more: &[&str]) {
+    let name = &row["name"];
+    let history: Vec<String> = list(&row["history"]).iter().map(Value::to_string).collect();
+    let history = history.join(",");
+    let mut more = more.to_vec();
+    more.extend((!history.is_empty()).then_some(["--history", &history]).into_iter().flatten());
+    let top_k_is_given = list(&row["flags"]).iter().any(|flag| flag == "--top-k");
+    if !top_k_is_given && more.contains(&"hf") {
+        more.extend(["--top-k", "off"]); // the processors were asked, not `generate`
+    }
+    let found = survivors(&next(&row["logits"], &row["flags"], &more));
+    let kept: Vec<u64> = found.iter().map(|row| row.0).collect();
+    let expected: Vec<u64> =
+        list(&row["kept"]).iter().map(|id| id.as_u64().expect("an id")).collect();
+    assert_eq!(kept, expected, "{name}");
+    for (id, p) in found {
+        let expected = number(&row["p"][usize::try_from(id).expect("a small id")]);
+        assert!((p - expected).abs() <= 1e-6, "{name}, token {id}: {p}, there {expected}");
     }
 }
 
@@ -70,6 +83,9 @@ fn sampling_there_keeps_fifty_tokens_unless_told_otherwise() {
     assert_eq!(list(&row["kept"]).len(), 50);
     let untouched = next(&row["logits"], &Value::Array(Vec::new()), &[]);
     assert_eq!(untouched["kept"], 64, "here nothing is removed unasked");
+    let there = next(&row["logits"], &Value::Array(Vec::new()), &["--dialect", "hf"]);
+    assert_eq!((&there["kept"], &there["dialect"]), (&50.into(), &"hf".into()));
+    assert_eq!(there["settings"][0]["origin"], "dialect hf");
 }
 
 #[test]

@@ -34,6 +34,7 @@ pub fn incomplete_beta(a: f64, b: f64, x: f64) -> (f64, f64) {
 }
 
 /// The continued fraction of the incomplete beta function, by Lentz's method (DLMF 8.17.22).
+#[expect(clippy::many_single_char_names, reason = "the letters of the formula and of the method")]
 fn fraction(a: f64, b: f64, x: f64) -> f64 {
     let mut c = 1.0;
     let mut d = 1.0 / nonzero(1.0 - (a + b) * x / (a + 1.0));

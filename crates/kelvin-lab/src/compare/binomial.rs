@@ -65,7 +65,7 @@ impl Binomial {
     /// The counts from the (1 − level)/2 quantile to the (1 + level)/2 quantile: of 100 experiments at
     /// least 100 · level lie here, both ends included.
     pub fn central(self, level: f64) -> (u64, u64) {
-        (self.quantile((1.0 - level) / 2.0), self.quantile((1.0 + level) / 2.0))
+        (self.quantile((1.0 - level) / 2.0), self.quantile(f64::midpoint(1.0, level)))
     }
 
     /// The exact two-sided p-value: the probability of all counts that are no more likely than `k`. The

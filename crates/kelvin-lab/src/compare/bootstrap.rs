@@ -15,15 +15,14 @@ pub struct Resamples;
 
 impl Resamples {
     /// Fills `places` with as many of 0 … n − 1 as it is long, those that resample number `resample`
-    /// picks from the group of this number. Each has the same chance, up to n / 2³².
-    pub fn fill(self, (resample, group): (u32, u32), places: &mut [usize]) {
+    /// picks. Each has the same chance, up to n / 2³². The same for every prompt: samples of one number
+    /// may share their random numbers across prompts, and so are picked together.
+    pub fn fill(self, resample: u32, places: &mut [usize]) {
         let (key, n) = (Seed::default().key(), places.len() as u64);
         for (block, four) in (0..).zip(places.chunks_mut(4)) {
-            let words = philox4x32(key, [resample, block, group, Domain::Resample as u32]);
+            let words = philox4x32(key, [resample, block, 0, Domain::Resample as u32]);
             for (place, word) in four.iter_mut().zip(words) {
-                #[expect(clippy::cast_possible_truncation, reason = "below the number of samples")]
-                let picked = (u64::from(word) * n >> 32) as usize;
-                *place = picked;
+                *place = ((u64::from(word) * n) >> 32) as usize;
             }
         }
     }

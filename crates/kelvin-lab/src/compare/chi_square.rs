@@ -84,8 +84,8 @@ fn pooled(mut cells: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
     cells.sort_by(|a, b| a.0.total_cmp(&b.0));
     let mut pool = (0.0, 0.0);
     let mut few = 0;
-    while few < cells.len() && (pool.0 < FEW && cells[few].0 < FEW || 0.0 < pool.0 && pool.0 < FEW)
-    {
+    let is_short = |pool: f64, next: f64| pool < FEW && (pool > 0.0 || next < FEW);
+    while few < cells.len() && is_short(pool.0, cells[few].0) {
         pool = (pool.0 + cells[few].0, pool.1 + cells[few].1);
         few += 1;
     }

@@ -1,7 +1,5 @@
 //! A metric with its interval, and the difference of two policies with its own.
 
-use kelvin::math::sqrt;
-
 use super::bootstrap::{N_RESAMPLES, Resamples, percentile};
 use super::jackknife::{block, n_blocks, standard_error};
 use crate::measure::{Group, Metric, Rule, mean};
@@ -46,8 +44,8 @@ pub struct Estimate {
     pub interval: Option<Interval>,
 }
 
-/// A metric over the samples of each prompt, and its interval. The prompts are taken as given, and
-/// samples are drawn again within each.
+/// A metric over the samples of each prompt, and its interval. The prompts are taken as given;
+/// samples are drawn again, those of one number for all prompts together.
 ///
 /// Means and pooled numbers have the percentile interval of the bootstrap over whole samples
 /// ([`N_RESAMPLES`]), numbers of a set the jackknife's normal interval; see the module `jackknife`
@@ -92,19 +90,19 @@ fn bootstrapped(
     sides: &[&[Group<'_>]],
     compared: impl Fn(&[f64]) -> f64,
 ) -> Option<Interval> {
-    let sizes: Vec<usize> = sides[0].iter().map(|group| group.samples.len()).collect();
-    if sizes.iter().any(|&n| n < 2) {
+    let n_samples: Vec<usize> = sides[0].iter().map(|group| group.samples.len()).collect();
+    if n_samples.iter().any(|&n| n < 2) {
         return None;
     }
     let parts: Vec<Vec<Vec<[f64; 2]>>> = sides
         .iter()
         .map(|groups| groups.iter().map(|group| parts(metric, group)).collect())
         .collect();
-    let mut places: Vec<Vec<usize>> = sizes.iter().map(|&n| vec![0; n]).collect();
+    let mut places: Vec<Vec<usize>> = n_samples.iter().map(|&n| vec![0; n]).collect();
     let mut values = Vec::new();
     for resample in 0..N_RESAMPLES {
-        for (group, places) in (0..).zip(&mut places) {
-            Resamples.fill((resample, group), places);
+        for places in &mut places {
+            Resamples.fill(resample, places);
         }
         let of_side = |side: &Vec<Vec<[f64; 2]>>| {
             let groups = side.iter().zip(&places);
@@ -126,30 +124,24 @@ fn summed(parts: &[[f64; 2]], places: &[usize]) -> [f64; 2] {
     places.iter().fold([0.0; 2], |sum, &at| [sum[0] + parts[at][0], sum[1] + parts[at][1]])
 }
 
-/// The normal interval around `value`, which is what `compared` makes of the sides. Its variance is the
-/// sum of the jackknife's over the prompts, whose samples are left out on all sides together.
+/// The normal interval around `value`, which is what `compared` makes of the sides. Its standard
+/// error is the jackknife's; samples of one number are left out together, for all prompts and on all sides.
 fn jackknifed(
     sides: &[&[Group<'_>]],
     value: f64,
     compared: impl Fn(&[Vec<Group<'_>>]) -> Option<f64>,
 ) -> Option<Interval> {
-    let mut variance = 0.0;
-    let mut left: Vec<Vec<Group<'_>>> = sides.iter().map(|side| side.to_vec()).collect();
-    for (at, group) in sides[0].iter().enumerate() {
-        let n = group.samples.len();
-        let mut without = Vec::with_capacity(n_blocks(n));
-        for out in 0..n_blocks(n) {
-            for (left, side) in left.iter_mut().zip(sides) {
-                left[at] = side[at].retain(|place| block(place, n) != out);
-            }
-            without.push(compared(&left)?);
-        }
-        for (left, side) in left.iter_mut().zip(sides) {
-            left[at] = side[at].clone();
-        }
-        let error = standard_error(&without)?;
-        variance += error * error;
-    }
-    let reach = NORMAL * sqrt(variance);
+    let most = sides[0].iter().map(|group| group.samples.len()).max().unwrap_or(0);
+    let without = (0..n_blocks(most)).map(|out| {
+        let left: Vec<Vec<Group<'_>>> =
+            sides.iter().map(|side| without_block(side, out, most)).collect();
+        compared(&left)
+    });
+    let reach = NORMAL * standard_error(&without.collect::<Option<Vec<f64>>>()?)?;
     Some(Interval { low: value - reach, high: value + reach })
+}
+
+/// The groups without the samples of one block.
+fn without_block<'a>(groups: &[Group<'a>], out: usize, most: usize) -> Vec<Group<'a>> {
+    groups.iter().map(|group| group.retain(|place| block(place, most) != out)).collect()
 }

@@ -95,6 +95,7 @@ pub(super) fn poisson(x: f64, m: f64) -> f64 {
 /// The binomial probability Γ(x + y + 1) / (Γ(x + 1) Γ(y + 1)) pˣ qʸ, for any x, y ≥ 0 and q = 1 − p.
 ///
 /// Source: Loader, as above.
+#[expect(clippy::many_single_char_names, reason = "the letters of the formula")]
 pub(super) fn binomial(x: f64, y: f64, (p, q): (f64, f64)) -> f64 {
     let n = x + y;
     if p <= 0.0 || q <= 0.0 {
@@ -178,6 +179,7 @@ fn series(a: f64, x: f64) -> f64 {
 }
 
 /// 1 / (x + 1 − a − 1(1 − a) / (x + 3 − a − …)), by Lentz's method.
+#[expect(clippy::many_single_char_names, reason = "the letters of the formula and of the method")]
 fn fraction(a: f64, x: f64) -> f64 {
     let mut b = x + 1.0 - a;
     let (mut c, mut d) = (f64::INFINITY, 1.0 / b);

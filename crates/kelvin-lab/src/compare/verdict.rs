@@ -5,6 +5,9 @@ use kelvin::math::sqrt;
 use super::binomial::{Binomial, clopper_pearson};
 use super::estimate::{Interval, LEVEL};
 
+/// Below this p-value draws do not fit.
+const RARE: f64 = 0.05;
+
 /// What n draws say about something of a known probability.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Verdict {
@@ -59,7 +62,7 @@ impl Verdict {
 
     /// Whether draws from the law come out so in one of twenty experiments or more often.
     pub fn is_plausible(&self) -> bool {
-        self.p_value >= 1.0 - LEVEL
+        self.p_value >= RARE
     }
 }
 

@@ -42,7 +42,7 @@ impl ByteBigrams {
 /// of λ.
 ///
 /// This is **not MAUVE**. The frontier, the scale 5 and the area are those of Pillutla et al., *MAUVE*
-/// (NeurIPS 2021), but the features there are embeddings of a large language model, quantised; here they
+/// (2021), but the features there are embeddings of a large language model, quantised; here they
 /// are neighbouring bytes. It sees language, spelling, punctuation and how common words are. It does not
 /// see sense, style beyond the byte or order beyond a pair. Two short samples of one source score below
 /// 1 because each lacks pairs that the other has: compare numbers for texts of the same size only.

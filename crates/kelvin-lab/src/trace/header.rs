@@ -53,6 +53,32 @@ pub struct Header {
     pub prompt_ids: Vec<TokenId>,
 }
 
+impl Header {
+    /// The header of a run of this model under the native dialect, with nothing else in it yet.
+    pub fn new(model: Value) -> Self {
+        Self {
+            prompt: 0,
+            sample: 0,
+            schema: super::SCHEMA.to_owned(),
+            kelvin: env!("CARGO_PKG_VERSION").to_owned(),
+            model,
+            experiment: None,
+            dialect: "native".to_owned(),
+            pipeline: "neutral".to_owned(),
+            settings: Vec::new(),
+            seed: 0,
+            stream: 0,
+            choice: 0,
+            max_new_tokens: None,
+            context: None,
+            history: Vec::new(),
+            text: String::new(),
+            chat: Value::Null,
+            prompt_ids: Vec::new(),
+        }
+    }
+}
+
 /// One value of a policy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Setting {

@@ -107,7 +107,7 @@ impl Trace {
         let sequence = &mut self.sequences[at];
         match line {
             Line::Step(mut step) => {
-                self.names.0.append(&mut step.names);
+                self.names.0.extend(std::mem::take(&mut step.names));
                 sequence.steps.push(*step);
             }
             Line::Done(done) => sequence.done = Some(done),

@@ -1,8 +1,7 @@
 //! The line of one token.
 
-use std::collections::BTreeMap;
-
-use kelvin::{TokenId, TraceStep};
+use kelvin::trace::HeadToken;
+use kelvin::{TokenId, TraceStep, math};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -59,8 +58,8 @@ pub struct Step {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tail: Vec<TailBin>,
     /// Texts of tokens that this file has not named before.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub names: BTreeMap<TokenId, Text>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<(TokenId, Text)>,
 }
 
 /// The integer draw: the token in whose weights, summed in id order, `r` of `total` falls.
@@ -70,6 +69,8 @@ pub struct Draw {
     pub r: u64,
     /// The sum of the weights.
     pub total: u64,
+    /// The 64 random bits behind it: `u` is `word` / 2^64.
+    pub word: u64,
 }
 
 /// What one stage did.
@@ -119,6 +120,10 @@ pub struct Head {
     pub logits: Vec<f32>,
     /// The stage that removed each, by its place in the pipeline; null where none did.
     pub removed_by: Vec<Option<usize>>,
+    /// Their integer weights in the draw, of its `total`; 0 for what cannot be drawn.
+    pub weights: Vec<u64>,
+    /// What a raw logprob is below its logit: ln Σ e^logit over the whole vocabulary.
+    pub log_sum: f64,
 }
 
 /// Tokens below the head whose logits lie close together: how many, the mean and the variance of
@@ -138,41 +143,58 @@ impl Step {
             bytes: None,
             raw_logprob: account.raw_logprob,
             logprob: account.logprob,
-            raw_p: kelvin::math::exp(account.raw_logprob),
-            p: kelvin::math::exp(account.logprob),
+            raw_p: math::exp(account.raw_logprob),
+            p: math::exp(account.logprob),
             raw_rank: account.raw_rank,
             raw_entropy_nats: account.raw_entropy_nats,
             entropy_nats: account.entropy_nats,
             u: account.draw.map(|draw| draw.u()),
-            draw: account.draw.map(|draw| Draw { r: draw.r, total: draw.total }),
+            draw: account.draw.map(|draw| Draw { r: draw.r, total: draw.total, word: draw.word }),
             kept: account.kept,
             support: account.support,
             stages: account.stages.iter().map(StageEffect::of).collect(),
             last: None,
             head: None,
             tail: Vec::new(),
-            names: BTreeMap::new(),
+            names: Vec::new(),
         }
     }
 
     /// The same line, with the head and the tail of the account.
     #[must_use]
     pub fn with_head(mut self, account: &TraceStep) -> Self {
-        let mut head = Head::default();
-        for token in &account.head {
-            head.ids.push(token.token);
-            head.logits.push(token.logit);
-            head.removed_by.push(token.removed_by);
-        }
-        self.head = Some(head);
+        self.head = Some(Head::of(account));
         self.tail =
             account.tail.iter().map(|bin| TailBin(bin.count, bin.mean, bin.variance)).collect();
         self
     }
 }
 
+impl Head {
+    /// The head of an account.
+    pub fn of(account: &TraceStep) -> Self {
+        let log_sum = |best: &HeadToken| f64::from(best.logit) - math::ln(best.raw_p);
+        Self {
+            ids: account.head.iter().map(|token| token.token).collect(),
+            logits: account.head.iter().map(|token| token.logit).collect(),
+            removed_by: account.head.iter().map(|token| token.removed_by).collect(),
+            weights: account.head.iter().map(|token| weight(account, token.token)).collect(),
+            log_sum: account.head.first().map_or(0.0, log_sum),
+        }
+    }
+}
+
+/// The weight that a token's probability is of the total: whole, so that rounding finds it again.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "below 2^46")]
+fn weight(account: &TraceStep, token: TokenId) -> u64 {
+    let total = account.draw.map_or(1, |draw| draw.total);
+    let listed = account.support_head.iter().find(|listed| listed.token == token);
+    listed.map_or(0, |listed| (listed.p * total as f64).round() as u64)
+}
+
 impl StageEffect {
-    fn of(effect: &kelvin::trace::StageEffect) -> Self {
+    /// The entry for what a stage did.
+    pub fn of(effect: &kelvin::trace::StageEffect) -> Self {
         Self {
             stage: effect.name.to_owned(),
             kept: effect.kept,

@@ -1,5 +1,10 @@
-//! The figures, as they are written.
+//! Records, metrics, comparisons and figures, from the outside.
 
+mod compare;
 mod figures;
+mod golden;
+mod measure;
+mod reports;
+mod rescore;
 mod sweeps;
 mod traces;

@@ -1,6 +1,7 @@
 //! The cut on mass, without sorting or weighing more of the row than it takes.
 
 use super::Candidates;
+use super::order::Rank;
 use crate::Decimal;
 use crate::simd::{Gather, Law};
 
@@ -11,13 +12,18 @@ impl Candidates<'_> {
             return;
         }
         let total = self.total();
-        let needed = p.ceil_of(total).max(1);
+        let last = self.reach_mass(p.ceil_of(total).max(1), total);
+        self.keep_through(last);
+    }
+
+    /// The last token of the smallest prefix of the total order whose mass reaches `needed` of `total`, all
+    /// that is left; gathered together with all that tie with it.
+    pub(super) fn reach_mass(&mut self, needed: u64, total: u64) -> Rank {
         if !self.is_compact {
             self.gather_mass(needed, total);
         }
         let law = self.law();
-        let last = self.compact.reach(law, needed, self.ranks);
-        self.keep_through(last);
+        self.compact.reach(law, needed, self.ranks)
     }
 
     /// Gathers a prefix of the total order that holds at least `needed` of the mass `total`, and little

@@ -8,11 +8,12 @@ mod compact;
 mod mass;
 mod order;
 mod row;
+mod ties;
 
 use alloc::vec::Vec;
 
-use crate::simd::{BLOCK, Gather, Law, Level, Mass, Moments, Spread, Weigh};
-use crate::{Decimal, TokenId, math};
+use crate::simd::{BLOCK, BlockMaxima, Gather, Law, Level, Live, Mass, Moments, Spread, Weigh};
+use crate::{Decimal, Ties, TokenId, math};
 
 use compact::Compact;
 pub(crate) use order::Rank;
@@ -99,10 +100,8 @@ impl<'a> Candidates<'a> {
         if self.is_compact {
             return self.compact.ids.len();
         }
-        let mut live = 0;
-        self.row.visit_blocks(f32::MIN, |_, logits| {
-            live += logits.iter().filter(|&&logit| logit > f32::NEG_INFINITY).count();
-        });
+        let (mut live, level) = (0, self.level);
+        self.row.visit_blocks(f32::MIN, |_, logits| live += level.run(Live { logits }));
         live
     }
 
@@ -340,20 +339,27 @@ impl<'a> Candidates<'a> {
 
     /// Keeps the first `k` (≥ 1) of the total order.
     pub fn keep_first(&mut self, k: usize) {
-        let k = k.max(1);
+        if let Some(last) = self.kth(k.max(1)) {
+            self.keep_through(last);
+        }
+    }
+
+    /// The k-th token (k ≥ 1) of the total order, gathered together with all that tie with it; `None`
+    /// where no more than `k` are left.
+    fn kth(&mut self, k: usize) -> Option<Rank> {
         if k >= self.vocab_size() {
-            return;
+            return None;
         }
         if !self.is_compact {
             let least = self.kth_maximum(k);
             self.gather(least);
         }
         if self.compact.ids.len() <= k {
-            return;
+            return None;
         }
         self.rank_compact();
         let (_, &mut (last, _), _) = self.ranks.select_nth_unstable(k - 1);
-        self.keep_through(last);
+        Some(last)
     }
 
     /// A logit that at least `k` tokens reach: the k-th largest maximum of a block.
@@ -415,8 +421,9 @@ impl<'a> Candidates<'a> {
     }
 
     /// Keeps the smallest set whose mass is at least `p` of what is left, taking tokens by ascending
-    /// `score` of their logprob (in nats, at the current temperature), ties by the total order.
-    pub fn keep_by_score(&mut self, p: Decimal, score: impl Fn(f64) -> f64) {
+    /// `score` of their logprob (in nats, at the current temperature), then by the total order; `ties` says
+    /// which stay of those whose score ties with the last's.
+    pub fn keep_by_score(&mut self, p: Decimal, ties: Ties, score: impl Fn(f64) -> f64) {
         if p == Decimal::ONE {
             return;
         }
@@ -436,7 +443,17 @@ impl<'a> Candidates<'a> {
         let tokens = ids.iter().zip(logits).zip(weights);
         self.scores.extend(tokens.map(|((&id, &logit), &weight)| (keyed(id, logit), weight)));
         let last = reach(self.scores, needed);
-        self.compact.retain(|id, logit, _| keyed(id, logit) <= last);
+        match ties {
+            Ties::First => self.compact.retain(|id, logit, _| keyed(id, logit) <= last),
+            Ties::Last => {
+                let first = self.last_of_tied(last);
+                self.compact.retain(|id, logit, _| {
+                    let (score, rank) = keyed(id, logit);
+                    score < last.0 || (score == last.0 && rank >= first)
+                });
+            }
+            Ties::All => self.compact.retain(|id, logit, _| keyed(id, logit).0 <= last.0),
+        }
         self.compact.weights.clear(); // the maximum may have gone
         self.total = None;
     }
@@ -489,6 +506,11 @@ impl<'a> Candidates<'a> {
     /// Keeps the survivors up to and including this place of the total order.
     fn keep_through(&mut self, last: Rank) {
         self.compact.retain(|id, logit, _| Rank::new(logit, id) <= last);
+        self.sum_compact();
+    }
+
+    /// Sums the survivors' weights, where they are computed.
+    fn sum_compact(&mut self) {
         let weighed = self.compact.weights.len() == self.compact.ids.len();
         self.total = weighed.then(|| self.compact.weights.iter().sum());
     }
@@ -556,16 +578,24 @@ impl<'a> Candidates<'a> {
 
     /// The best token of the row that is not among the survivors.
     pub(crate) fn best_outside(&mut self) -> Option<Rank> {
-        let Self { row, compact, .. } = self;
+        let Self { row, compact, level, .. } = self;
         let mut kept = compact.ids.iter().copied().peekable();
-        let mut best = None;
+        let (mut best, mut top) = (None, f32::NEG_INFINITY);
         row.visit_blocks(f32::MIN, |block, logits| {
-            for (id, &logit) in (first_id(block)..).zip(logits) {
-                while kept.next_if(|&kept| kept < id).is_some() {}
-                if kept.peek() != Some(&id) && logit > f32::NEG_INFINITY {
-                    let rank = Rank::new(logit, id);
-                    best = Some(best.map_or(rank, |best: Rank| best.min(rank)));
+            let start = first_id(block);
+            let mut others = [f32::NEG_INFINITY; BLOCK];
+            others[..logits.len()].copy_from_slice(logits);
+            while let Some(id) = kept.next_if(|&id| id as usize / BLOCK <= block) {
+                if id >= start {
+                    others[(id - start) as usize] = f32::NEG_INFINITY;
                 }
+            }
+            let mut maximum = [f32::NEG_INFINITY];
+            level.run(BlockMaxima { logits: &others, maxima: &mut maximum });
+            if maximum[0] > top {
+                top = maximum[0];
+                let place = (start..).zip(others).find(|(_, logit)| *logit == top);
+                best = place.map(|(id, logit)| Rank::new(logit, id));
             }
         });
         best

@@ -46,7 +46,7 @@ pub use typical_p::TypicalP;
 use crate::arguments::Arguments;
 use crate::candidates::Candidates;
 use crate::history::Part;
-use crate::{Error, History, Result, Scope, TokenId};
+use crate::{Crossing, Error, History, Result, Scope, Ties, TokenId};
 
 /// One step of a pipeline: narrows or reweighs the candidates.
 ///
@@ -117,7 +117,7 @@ pub struct StageInfo {
     pub params: &'static [Param],
     /// What it does to the candidates.
     pub effect: Effect,
-    /// Whether the first token of the total order always stays first.
+    /// Whether the first token of the total order always stays first, under the default rules.
     pub keeps_argmax: bool,
     /// Paper, pull request or document it comes from.
     pub origin: &'static str,
@@ -225,6 +225,31 @@ const SCOPE_ALL: Param = Param {
 
 /// The scope of a penalty that looks at the output.
 const SCOPE_OUTPUT: Param = Param { default: Some("output"), ..SCOPE_ALL };
+
+/// Which of the tokens that tie at the edge stay.
+const TIES: Param = Param {
+    name: "ties",
+    aliases: &[],
+    kind: Kind::Choice(Ties::NAMES),
+    range: "the words first, last and all (which stay of the tokens that tie at the edge)",
+    default: Some("first"),
+    neutral: "",
+};
+
+/// Whether the token that crosses the mass stays.
+const CROSSING: Param = Param {
+    name: "crossing",
+    aliases: &[],
+    kind: Kind::Choice(Crossing::NAMES),
+    range: "the words keep and drop (whether the token that crosses the mass stays)",
+    default: Some("keep"),
+    neutral: "",
+};
+
+/// The rule for ties, where it is not the native one.
+fn write_ties(out: &mut dyn fmt::Write, ties: Ties) -> fmt::Result {
+    if ties == Ties::First { Ok(()) } else { write!(out, ", ties={ties}") }
+}
 
 /// The arguments of a penalty, all of them: nothing about its scope is left to be guessed.
 fn write_penalty(out: &mut dyn fmt::Write, value: f64, scope: Scope) -> fmt::Result {

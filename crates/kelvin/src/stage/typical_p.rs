@@ -3,30 +3,34 @@
 use alloc::boxed::Box;
 use core::fmt;
 
-use super::{Effect, Kind, Param, Stage, StageInfo, Step};
+use super::{Effect, Kind, Param, Stage, StageInfo, Step, TIES};
 use crate::candidates::Candidates;
-use crate::{Decimal, Result};
+use crate::{Decimal, Result, Ties};
 
 pub(super) static INFO: StageInfo = StageInfo {
     name: "typical-p",
     aliases: &["typical", "typ-p"],
     summary: "keep the tokens of the most typical surprisal that reach the mass",
-    params: &[Param {
-        name: "mass",
-        aliases: &[],
-        kind: Kind::Number,
-        range: "0 < mass ≤ 1 (use 1 to keep every token)",
-        default: None,
-        neutral: "1",
-    }],
+    params: &[
+        Param {
+            name: "mass",
+            aliases: &[],
+            kind: Kind::Number,
+            range: "0 < mass ≤ 1 (use 1 to keep every token)",
+            default: None,
+            neutral: "1",
+        },
+        TIES,
+    ],
     effect: Effect::Truncation,
     keeps_argmax: false,
     origin: "Meister et al. 2022, arXiv 2202.00666",
     build: |arguments| {
+        let ties = arguments.choice(1)?;
         if arguments.is_off() {
             return Ok(Box::new(TypicalP::off()));
         }
-        Ok(Box::new(TypicalP { mass: arguments.decimal(0, is_valid)? }))
+        Ok(Box::new(TypicalP { mass: arguments.decimal(0, is_valid)?, ties }))
     },
 };
 
@@ -39,11 +43,13 @@ fn is_valid(mass: f64) -> bool {
 /// *Formula*: the smallest set, taken by ascending |−ln p − H|, ties by the total order, whose weights
 /// sum to at least ⌈mass·W⌉; H and p of the tokens alive at the current temperature.
 ///
-/// *Parameters*: `mass` in (0, 1]; 1 is neutral.
+/// *Parameters*: `mass` in (0, 1]; 1 is neutral. `ties`: which stay of the tokens whose distance to the
+/// entropy is the last's, `first` (default), `last` or `all`.
 /// *Properties*: may remove the argmax; masks only; draws no coins.
 /// *Cost*: two passes over the row and a selection among all the tokens alive.
 /// *Edge cases*: banned tokens take no part in H, so nothing becomes NaN.
-/// *Origin*: arXiv 2202.00666. *Differs*: Hugging Face keeps every token that ties with the last.
+/// *Origin*: arXiv 2202.00666. *Differs*: Hugging Face keeps every token that ties with the last
+/// (`ties=all`).
 ///
 /// ```
 /// use kelvin::{Pipeline, Sampler};
@@ -57,6 +63,7 @@ fn is_valid(mass: f64) -> bool {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TypicalP {
     mass: Decimal,
+    ties: Ties,
 }
 
 impl TypicalP {
@@ -67,12 +74,18 @@ impl TypicalP {
     /// [`crate::Error::Parameter`] when it is outside its range.
     pub fn new(mass: f64) -> Result<Self> {
         let decimal = Decimal::nearest(mass).filter(|_| is_valid(mass));
-        Ok(Self { mass: decimal.ok_or_else(|| INFO.refuse(0, mass))? })
+        Ok(Self { mass: decimal.ok_or_else(|| INFO.refuse(0, mass))?, ..Self::off() })
     }
 
     /// Every token is kept.
     pub const fn off() -> Self {
-        Self { mass: Decimal::ONE }
+        Self { mass: Decimal::ONE, ties: Ties::First }
+    }
+
+    /// The same stage with another rule for tokens whose score ties with the last's.
+    #[must_use]
+    pub const fn with_ties(self, ties: Ties) -> Self {
+        Self { ties, ..self }
     }
 }
 
@@ -83,14 +96,15 @@ impl Stage for TypicalP {
 
     fn apply(&self, candidates: &mut Candidates<'_>, _: &Step<'_>) {
         let entropy = candidates.entropy_nats(candidates.temperature());
-        candidates.keep_by_score(self.mass, |logprob| {
+        candidates.keep_by_score(self.mass, self.ties, |logprob| {
             let distance = -logprob - entropy;
             if distance < 0.0 { -distance } else { distance }
         });
     }
 
     fn write_arguments(&self, out: &mut dyn fmt::Write) -> fmt::Result {
-        write!(out, "{}", self.mass)
+        write!(out, "{}", self.mass)?;
+        if self.is_neutral() { Ok(()) } else { super::write_ties(out, self.ties) }
     }
 
     fn is_neutral(&self) -> bool {

@@ -13,7 +13,7 @@ pub(crate) fn read(name: &str) -> Value {
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {
+pub(crate) fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {
     value[name].as_array().unwrap_or_else(|| panic!("{name} is no list"))
 }
 
@@ -22,7 +22,7 @@ fn whole<T: TryFrom<u64>>(value: &Value) -> T {
     whole.unwrap_or_else(|| panic!("{value} is no whole number of this size"))
 }
 
-fn wholes<T: TryFrom<u64>>(value: &Value) -> Vec<T> {
+pub(crate) fn wholes<T: TryFrom<u64>>(value: &Value) -> Vec<T> {
     value.as_array().expect("a list").iter().map(whole).collect()
 }
 
@@ -30,11 +30,11 @@ fn words<const N: usize>(value: &Value) -> [u32; N] {
     wholes(value).try_into().expect("so many words")
 }
 
-fn float(value: &Value) -> f64 {
+pub(crate) fn float(value: &Value) -> f64 {
     value.as_f64().expect("a number")
 }
 
-fn text<'a>(value: &'a Value, name: &str) -> &'a str {
+pub(crate) fn text<'a>(value: &'a Value, name: &str) -> &'a str {
     value[name].as_str().unwrap_or_else(|| panic!("{name} is no text"))
 }
 

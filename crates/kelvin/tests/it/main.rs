@@ -8,6 +8,7 @@ mod rows;
 mod allocations;
 mod cases;
 mod conformance;
+mod dialects;
 mod enumerate;
 mod levels;
 mod math;

@@ -3,8 +3,8 @@
 //! It shares with the crate only `math` (held to a multiple-precision oracle elsewhere) and the order of
 //! the bits of a float. Whatever the crate does to be fast has to agree with this, bit for bit.
 
-use kelvin::TokenId;
 use kelvin::math::{exp, ln, sqrt};
+use kelvin::{Crossing, Ties, TokenId};
 
 /// A decimal as a fraction: its digits, and the power of ten under them.
 #[derive(Debug, Clone, Copy)]
@@ -17,6 +17,11 @@ impl Fraction {
     /// ⌈self · total⌉.
     fn ceil_of(self, total: u128) -> u128 {
         (u128::from(self.digits) * total).div_ceil(10_u128.pow(self.places))
+    }
+
+    /// ⌊self · total⌋.
+    fn floor_of(self, total: u128) -> u128 {
+        u128::from(self.digits) * total / 10_u128.pow(self.places)
     }
 
     fn text(self) -> String {
@@ -37,12 +42,12 @@ pub(crate) enum Rule {
     Temperature(f64),
     Adaptive { base: f64, min: f64, max: f64 },
     Edt { theta: f64, base: f64 },
-    TopK(usize),
-    TopP(Fraction),
+    TopK(usize, Ties),
+    TopP(Fraction, Crossing, Ties),
     MinP(Fraction),
-    Typical(Fraction),
-    Epsilon(Fraction),
-    Eta(f64),
+    Typical(Fraction, Ties),
+    Epsilon(Fraction, Ties),
+    Eta(f64, Ties),
     Sigma(f64),
 }
 
@@ -67,12 +72,16 @@ impl Rule {
                 format!("adaptive-temperature({base}, min={min}, max={max})")
             }
             Self::Edt { theta, base } => format!("edt({theta}, base={base})"),
-            Self::TopK(k) => format!("top-k({k})"),
-            Self::TopP(p) => format!("top-p({})", p.text()),
+            Self::TopK(k, ties) => format!("top-k({k}, ties={ties})"),
+            Self::TopP(p, crossing, ties) => {
+                format!("top-p({}, crossing={crossing}, ties={ties})", p.text())
+            }
             Self::MinP(m) => format!("min-p({})", m.text()),
-            Self::Typical(mass) => format!("typical-p({})", mass.text()),
-            Self::Epsilon(epsilon) => format!("epsilon-cutoff({})", epsilon.text()),
-            Self::Eta(epsilon) => format!("eta-cutoff({epsilon})"),
+            Self::Typical(mass, ties) => format!("typical-p({}, ties={ties})", mass.text()),
+            Self::Epsilon(epsilon, ties) => {
+                format!("epsilon-cutoff({}, ties={ties})", epsilon.text())
+            }
+            Self::Eta(epsilon, ties) => format!("eta-cutoff({epsilon}, ties={ties})"),
             Self::Sigma(n) => format!("top-n-sigma({n})"),
         }
     }
@@ -211,12 +220,16 @@ impl Plain {
                 }
                 self.take_over(base * exp(ln(0.8) * theta / entropy), t);
             }
-            Rule::TopK(k) => self.keep_prefix(*k),
-            Rule::TopP(p) => self.keep_mass(*p, &self.ranked()),
-            Rule::MinP(m) => self.keep_weights(m.ceil_of(u128::from(self.best_weight()))),
-            Rule::Epsilon(epsilon) => self.keep_weights(epsilon.ceil_of(self.total())),
-            Rule::Typical(mass) => return self.keep_typical(*mass),
-            Rule::Eta(epsilon) => return self.keep_above_eta(*epsilon),
+            Rule::TopK(k, ties) => self.keep_prefix(*k, *ties),
+            Rule::TopP(p, crossing, ties) => self.keep_nucleus(*p, *crossing, *ties),
+            Rule::MinP(m) => {
+                self.keep_weights(m.ceil_of(u128::from(self.best_weight())), Ties::First);
+            }
+            Rule::Epsilon(epsilon, ties) => {
+                self.keep_weights(epsilon.ceil_of(self.total()), *ties);
+            }
+            Rule::Typical(mass, ties) => return self.keep_typical(*mass, *ties),
+            Rule::Eta(epsilon, ties) => return self.keep_above_eta(*epsilon, *ties),
             Rule::Sigma(n) => return self.keep_within_sigma(*n),
         }
         Ok(())
@@ -274,30 +287,75 @@ impl Plain {
         self.uncut = kept;
     }
 
-    fn keep_prefix(&mut self, k: usize) {
-        let ranked = self.ranked();
-        self.keep(&ranked[..k.min(ranked.len())]);
+    /// The ids left, larger logits first; of equal ones the smaller id first, or the larger where the last
+    /// of tied tokens stay.
+    fn order(&self, ties: Ties) -> Vec<TokenId> {
+        let mut ranked = self.ranked();
+        if ties == Ties::Last {
+            ranked.reverse();
+            ranked.sort_by(|&a, &b| {
+                let (a, b) = (self.logits[a as usize], self.logits[b as usize]);
+                b.partial_cmp(&a).expect("no NaN among logits")
+            });
+        }
+        ranked
     }
 
-    /// Keeps the smallest prefix of `order` whose mass reaches `p`.
-    fn keep_mass(&mut self, p: Fraction, order: &[TokenId]) {
+    /// Keeps the first `n` of `order`; where all of tied tokens stay, also those that tie with the last.
+    fn keep_of(&mut self, order: &[TokenId], n: usize, tied: Option<impl Fn(TokenId) -> f64>) {
+        let mut n = n.min(order.len());
+        if let Some(tied) = tied {
+            while n < order.len() && tied(order[n]) == tied(order[n - 1]) {
+                n += 1;
+            }
+        }
+        self.keep(&order[..n]);
+    }
+
+    fn keep_prefix(&mut self, k: usize, ties: Ties) {
+        let logits = self.logits.clone();
+        let tied = (ties == Ties::All).then_some(|id: TokenId| f64::from(logits[id as usize]));
+        self.keep_of(&self.order(ties), k, tied);
+    }
+
+    /// How many of `order` it takes until their mass reaches `p`.
+    fn n_reaching(&self, p: Fraction, order: &[TokenId]) -> usize {
         let (weights, needed) = (self.weights(), p.ceil_of(self.total()).max(1));
         let mut mass = 0;
         let crossing = order.iter().position(|&id| {
             mass += u128::from(weights[id as usize]);
             mass >= needed
         });
-        self.keep(&order[..=crossing.expect("p is at most 1")]);
+        1 + crossing.expect("p is at most 1")
     }
 
-    fn keep_weights(&mut self, least: u128) {
+    fn keep_nucleus(&mut self, p: Fraction, crossing: Crossing, ties: Ties) {
+        let order = self.order(ties);
+        let n = match crossing {
+            Crossing::Keep => self.n_reaching(p, &order),
+            Crossing::Drop => {
+                let (weights, most) = (self.weights(), p.floor_of(self.total()));
+                let mut mass = 0;
+                let fits = |id: &&TokenId| {
+                    mass += u128::from(weights[**id as usize]);
+                    mass <= most
+                };
+                order.iter().take_while(fits).count().max(1)
+            }
+        };
+        self.keep_prefix(n, ties);
+    }
+
+    fn keep_weights(&mut self, least: u128, ties: Ties) {
         let (weights, ranked) = (self.weights(), self.ranked());
         let fits = |id: &&TokenId| u128::from(weights[**id as usize]) >= least;
-        let kept = ranked.iter().take_while(fits).count();
-        self.keep_prefix(kept.max(1));
+        match ranked.iter().take_while(fits).count() {
+            0 => self.keep_prefix(1, ties),
+            n => self.keep_prefix(n, Ties::First),
+        }
     }
 
-    fn keep_typical(&mut self, mass: Fraction) -> Result<(), Undecided> {
+    fn keep_typical(&mut self, mass: Fraction, ties: Ties) -> Result<(), Undecided> {
         let (entropy, max) = (self.entropy(self.t), self.max());
         let ids = self.kept();
         let log_sum = ln(ids.iter().map(|&id| exp(self.x(id, max))).sum());
@@ -312,11 +370,19 @@ impl Plain {
         if !order.windows(2).all(place_of_score) {
             return Err(Undecided);
         }
-        self.keep_mass(mass, &order);
+        if ties == Ties::Last {
+            order = self.ranked();
+            order.reverse();
+            order.sort_by(|&a, &b| score(a).total_cmp(&score(b)));
+        }
+        let n = self.n_reaching(mass, &order);
+        let scores: Vec<f64> = self.ids().map(score).collect();
+        let tied = (ties == Ties::All).then_some(|id: TokenId| scores[id as usize]);
+        self.keep_of(&order, n, tied);
         Ok(())
     }
 
-    fn keep_above_eta(&mut self, epsilon: f64) -> Result<(), Undecided> {
+    fn keep_above_eta(&mut self, epsilon: f64, ties: Ties) -> Result<(), Undecided> {
         let eta = epsilon.min(sqrt(epsilon) * exp(-self.entropy(self.t)));
         let floor = eta * self.total() as f64;
         let edge = |weight: u64| (weight as f64 - floor).abs() <= EDGE * floor + 1.0;
@@ -324,7 +390,7 @@ impl Plain {
             return Err(Undecided);
         }
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 ≤ floor")]
-        self.keep_weights(floor.ceil() as u128);
+        self.keep_weights(floor.ceil() as u128, ties);
         Ok(())
     }
 
@@ -347,7 +413,7 @@ impl Plain {
             return Err(Undecided);
         }
         let kept = ranked.iter().take_while(|id| gap(id) >= 0.0).count();
-        self.keep_prefix(kept.max(1));
+        self.keep_prefix(kept.max(1), Ties::First);
         Ok(())
     }
 }

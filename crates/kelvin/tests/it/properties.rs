@@ -2,7 +2,7 @@
 
 use kelvin::pipeline::{Pick, Shown};
 use kelvin::stage::{self, Effect, Kind, Stage};
-use kelvin::{Pipeline, Sampler, TokenId, build_stage};
+use kelvin::{Crossing, Pipeline, Sampler, Ties, TokenId, build_stage};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -38,15 +38,34 @@ fn fraction(digits: std::ops::Range<u64>) -> impl Strategy<Value = Fraction> {
     digits.prop_map(|digits| Fraction { digits, places: 3 })
 }
 
+/// Boundary rules, the native one most of the time.
+fn ties() -> impl Strategy<Value = Ties> {
+    prop_oneof![2 => Just(Ties::First), 1 => Just(Ties::Last), 1 => Just(Ties::All)]
+}
+
+fn crossing() -> impl Strategy<Value = Crossing> {
+    prop_oneof![2 => Just(Crossing::Keep), 1 => Just(Crossing::Drop)]
+}
+
+/// Top-k and top-p with the native boundary rules.
+fn top_k(k: usize) -> Rule {
+    Rule::TopK(k, Ties::First)
+}
+
+fn top_p(p: Fraction) -> Rule {
+    Rule::TopP(p, Crossing::Keep, Ties::First)
+}
+
 /// A truncation.
 fn cut() -> impl Strategy<Value = Rule> {
     prop_oneof![
-        (1..60_usize).prop_map(Rule::TopK),
-        fraction(1..1000).prop_map(Rule::TopP),
+        (1..60_usize, ties()).prop_map(|(k, ties)| Rule::TopK(k, ties)),
+        (fraction(1..1000), crossing(), ties())
+            .prop_map(|(p, crossing, ties)| Rule::TopP(p, crossing, ties)),
         fraction(1..1001).prop_map(Rule::MinP),
-        fraction(1..1000).prop_map(Rule::Epsilon),
-        fraction(1..1000).prop_map(Rule::Typical),
-        (0.001..0.9).prop_map(Rule::Eta),
+        (fraction(1..1000), ties()).prop_map(|(epsilon, ties)| Rule::Epsilon(epsilon, ties)),
+        (fraction(1..1000), ties()).prop_map(|(mass, ties)| Rule::Typical(mass, ties)),
+        (0.001..0.9, ties()).prop_map(|(epsilon, ties)| Rule::Eta(epsilon, ties)),
         (0.01..5.0).prop_map(Rule::Sigma),
     ]
 }
@@ -120,13 +139,13 @@ proptest! {
 
     #[test]
     fn the_nucleus_grows_with_p(row in row(), a in 1..1000_u64, b in 1..1000_u64) {
-        let of = |digits| kept(&[Rule::TopP(Fraction { digits, places: 3 })], &row);
+        let of = |digits| kept(&[top_p(Fraction { digits, places: 3 })], &row);
         prop_assert!(is_subset(&of(a.min(b)), &of(a.max(b))));
     }
 
     #[test]
     fn top_k_grows_with_k_and_counts_exactly(row in row(), a in 1..60_usize, b in 1..60_usize) {
-        let of = |k| kept(&[Rule::TopK(k)], &row);
+        let of = |k| kept(&[top_k(k)], &row);
         prop_assert!(is_subset(&of(a.min(b)), &of(a.max(b))));
         let live = row.iter().filter(|&&z| z > BAN).count();
         prop_assert_eq!(of(a).len(), a.min(live));
@@ -147,7 +166,7 @@ proptest! {
             of.map(|&(_, w)| u128::from(w)).sum::<u128>() * 1000
         };
         let needed = total * u128::from(p.digits);
-        let nucleus = kept(&[Rule::TopP(p)], &row);
+        let nucleus = kept(&[top_p(p)], &row);
         prop_assert!(share(&nucleus) >= needed);
         let last = *plain::Plain::new(&row, &[]).ranked().get(nucleus.len() - 1).expect("kept");
         let without: Vec<_> = nucleus.into_iter().filter(|&id| id != last).collect();
@@ -190,7 +209,7 @@ proptest! {
     fn cuts_that_look_at_the_best_token_change_nothing_the_second_time(
         row in row(), m in fraction(1..1001), k in 1..50_usize, n in 0.01..5.0,
     ) {
-        for rule in &[Rule::MinP(m), Rule::TopK(k), Rule::Sigma(n)] {
+        for rule in &[Rule::MinP(m), top_k(k), Rule::Sigma(n)] {
             let (once, twice) = (rule.text(), plain::text(&[rule.clone(), rule.clone()]));
             prop_assert_eq!(weights(&once, &row), weights(&twice, &row));
         }

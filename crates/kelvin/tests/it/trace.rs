@@ -2,7 +2,7 @@
 
 use kelvin::math::ln;
 use kelvin::rng::{Counter, Domain};
-use kelvin::{Draw, Error, Sampler, Seed, TokenId, TraceStep};
+use kelvin::{Crossing, Draw, Error, Sampler, Seed, Ties, TokenId, TraceStep, Verdict};
 
 use crate::plain::{self, Plain, Rule};
 use crate::rows::{self, KINDS, Random};
@@ -38,12 +38,45 @@ pub(crate) fn check(rules: &[Rule], logits: &[f32], history: &[TokenId]) -> bool
     check_head(&trace, logits, &removed_by);
     let weights: Vec<(TokenId, u64)> =
         (0..).zip(plain.weights()).filter(|&(_, weight)| weight > 0).collect();
+    check_verdicts(&mut sampler, logits, (&weights, &removed_by));
     assert_eq!(sampler.weights(logits), Ok(weights), "{text}: weights");
     assert_eq!(sampler.sample(logits), Ok(trace.token), "{text}: traced and untraced");
     let total = u64::try_from(plain.total()).expect("below 2^63");
     let position = Counter::new(trace.position, Domain::Pick);
     assert_eq!(trace.draw, Some(Draw::below(total, seed, position)), "{text}: the draw");
     true
+}
+
+/// What is said of a token by itself is what the whole account says of it; some tokens of a long row.
+fn check_verdicts(
+    sampler: &mut Sampler,
+    logits: &[f32],
+    (weights, removed_by): (&[(TokenId, u64)], &[Option<usize>]),
+) {
+    let total: u64 = weights.iter().map(|(_, weight)| weight).sum();
+    let some = logits.len().div_ceil(24);
+    for (token, &logit) in (0..).zip(logits).step_by(some) {
+        let weight = weights.binary_search_by_key(&token, |&(id, _)| id).map(|at| weights[at].1);
+        let expected = match (logit, removed_by[token as usize], weight) {
+            (f32::NEG_INFINITY, ..) => Verdict::Banned,
+            (_, Some(stage), _) => Verdict::Removed { stage },
+            (_, None, Ok(weight)) => {
+                Verdict::Possible { logprob: ln(weight as f64 / total as f64).min(0.0) }
+            }
+            (_, None, Err(_)) => Verdict::TooRare,
+        };
+        assert_eq!(sampler.judge(logits, token), Ok(expected), "token {token}");
+    }
+}
+
+#[test]
+fn under_greedy_one_token_is_possible() {
+    let mut sampler = Sampler::new("top-k(2) | greedy".parse().expect("sound"), 3).expect("small");
+    let verdicts = [0, 1, 2].map(|token| sampler.judge(&[1.0, 2.0, 2.0], token));
+    let first = Verdict::Possible { logprob: 0.0 };
+    assert_eq!(verdicts, [Verdict::Outranked, first, Verdict::Outranked].map(Ok));
+    let outside = Error::TokenOutOfRange { token: 3, vocab_size: 3 };
+    assert_eq!(sampler.judge(&[1.0, 2.0, 2.0], 3), Err(outside));
 }
 
 /// The stage that an error names leaves nothing; those before it do not.
@@ -155,6 +188,8 @@ fn random_rule(random: &mut Random, vocab_size: usize) -> Rule {
     let mut ids: Vec<TokenId> = (0..n).map(|_| id(random)).collect();
     ids.sort_unstable();
     ids.dedup();
+    let ties = [Ties::First, Ties::First, Ties::Last, Ties::All][random.below(4)];
+    let crossing = [Crossing::Keep, Crossing::Keep, Crossing::Drop][random.below(3)];
     match random.below(17) {
         0 => Rule::Bias(ids.iter().map(|&id| (id, 4.0 * random.normal())).collect()),
         1 => Rule::Bias(ids.iter().map(|&id| (id, f64::NEG_INFINITY)).collect()),
@@ -167,12 +202,12 @@ fn random_rule(random: &mut Random, vocab_size: usize) -> Rule {
         8 => Rule::Temperature([0.01, 0.5, 0.8, 1.0, 1.7, 30.0][random.below(6)]),
         9 => Rule::Adaptive { base: 1.0, min: 0.3, max: 1.5 },
         10 => Rule::Edt { theta: 2.0 * random.unit(), base: 0.5 + random.unit() },
-        11 => Rule::TopK(1 + random.below(vocab_size + 2)),
-        12 => Rule::TopP(fraction(random, 999)),
+        11 => Rule::TopK(1 + random.below(vocab_size + 2), ties),
+        12 => Rule::TopP(fraction(random, 999), crossing, ties),
         13 => Rule::MinP(floor(random, 1000)),
-        14 => Rule::Epsilon(floor(random, 600)),
-        15 => Rule::Eta(random.unit() * random.unit()),
-        _ if random.below(2) == 0 => Rule::Typical(fraction(random, 999)),
+        14 => Rule::Epsilon(floor(random, 600), ties),
+        15 => Rule::Eta(random.unit() * random.unit(), ties),
+        _ if random.below(2) == 0 => Rule::Typical(fraction(random, 999), ties),
         _ => Rule::Sigma(0.05 + 4.0 * random.unit()),
     }
 }

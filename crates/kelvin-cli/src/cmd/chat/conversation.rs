@@ -188,7 +188,7 @@ impl<'m> Conversation<'m> {
     /// What the header says of the template.
     pub(super) fn facts(&self) -> Vec<String> {
         let mut facts = self.loaded.facts();
-        facts.push("dialect native".to_owned());
+        facts.push(format!("dialect {}", self.settings.policy.dialect.name));
         let matches = &self.settings.matches;
         let context = context::read(matches, self.loaded).ok();
         facts.extend(context.and_then(|context| context::shown(context, self.loaded)));
@@ -224,10 +224,10 @@ impl<'m> Conversation<'m> {
         job.first_choice = self.choice;
         let mut batch = job.batch_from(loaded, policy, &self.session)?;
         let mut openings = job.openings(loaded, policy);
-        openings[0].prompt = self.turns;
+        openings[0].header.prompt = self.turns;
         playback::set_running(true);
         let played = if matches.get_flag("json") {
-            let lines = JsonLines::new(console, &loaded.tokenizer, job.show, openings)?;
+            let lines = JsonLines::new(console, &loaded.tokenizer, job.show, &openings)?;
             listened(&mut batch, Heard::by(lines))
         } else {
             let view = InOrder::new(console, &loaded.tokenizer, job.view(), &openings)?;

@@ -139,7 +139,9 @@ impl Settings {
         Some(match greedy.origin {
             Origin::Pipeline => "/set pipeline default",
             Origin::Model(_) => "/set temperature 1",
-            Origin::Flag | Origin::Set | Origin::Preset(_) => "/set greedy off",
+            Origin::Flag | Origin::Set | Origin::Preset(_) | Origin::Dialect(_) => {
+                "/set greedy off"
+            }
         })
     }
 }

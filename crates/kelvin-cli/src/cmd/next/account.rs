@@ -2,13 +2,14 @@
 
 use anyhow::Result;
 use kelvin::simd::Level;
-use kelvin::{Error, Sampler, Seed, TokenId, TraceStep};
+use kelvin::{Error, Pipeline, Sampler, Seed, TokenId, TraceStep};
 
 use crate::args::randomness::Randomness;
+use crate::decision::Decision;
 use crate::exit::Failure;
 use crate::input::Row;
 use crate::load::Loaded;
-use crate::settings::Policy;
+use crate::settings::{self, Policy};
 use crate::term::number::counted;
 use crate::vocab::Names;
 
@@ -66,6 +67,55 @@ impl Subject {
         let (other, depth, rows) = (0.0, DEPTH.min(logits.len()), ROWS);
         Self { name, facts, logits, names, other, prompt, history, depth, rows }
     }
+
+    /// A sampler at this point of the sequence.
+    ///
+    /// # Errors
+    ///
+    /// Something typed: ids outside the vocabulary.
+    pub(crate) fn sampler(
+        &self,
+        pipeline: &Pipeline,
+        seed: Seed,
+        level: Level,
+    ) -> kelvin::Result<Sampler> {
+        let sampler = Sampler::new(pipeline.clone(), self.logits.len())?.with_seed(seed);
+        let mut sampler = sampler.with_level(level).with_prompt(&self.prompt)?;
+        self.history.iter().try_for_each(|&token| sampler.accept(token))?;
+        Ok(sampler)
+    }
+
+    /// What the sampler does with the row.
+    ///
+    /// # Errors
+    ///
+    /// Something typed: a policy that bans everything. Something read: a row with nothing in it that can
+    /// be drawn.
+    pub(crate) fn trace(&self, sampler: &mut Sampler) -> Result<TraceStep> {
+        sampler.sample_traced(&self.logits, self.depth).map_err(|error| match error {
+            Error::NothingLeft { stage: "logits" } | Error::NotANumber { .. } => {
+                Failure::read(format!("{}: {error}", self.name)).into()
+            }
+            error => anyhow::Error::new(error),
+        })
+    }
+
+    /// The share of the model's distribution that lies on the tokens that can be drawn.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Subject::trace`].
+    pub(crate) fn raw_mass(&self, sampler: &mut Sampler, step: &TraceStep) -> Result<f64> {
+        let best = step.head[0];
+        let raw_p = |token: TokenId| {
+            let distance = f64::from(self.logits[token as usize]) - f64::from(best.logit);
+            best.raw_p * kelvin::math::exp(distance)
+        };
+        let support = sampler.weights(&self.logits)?;
+        let held: f64 = support.iter().map(|&(token, _)| raw_p(token)).sum();
+        let all = support.len() == live(&self.logits);
+        Ok(if all { 1.0 } else { held } * (1.0 - self.other))
+    }
 }
 
 /// The decision, its setting and its outcome.
@@ -102,42 +152,32 @@ impl Account {
         randomness: Randomness,
         (n_draws, level): (u32, Level),
     ) -> Result<Self> {
-        let Subject { logits, prompt, history, depth, .. } = &subject;
-        let seed = randomness.for_prompt(prompt);
-        let mut sampler = Sampler::new(policy.pipeline.clone(), logits.len())?
-            .with_seed(seed)
-            .with_level(level)
-            .with_prompt(prompt)?;
-        history.iter().try_for_each(|&token| sampler.accept(token))?;
-        let step = sampler.sample_traced(logits, *depth).map_err(|error| match error {
-            Error::NothingLeft { stage: "logits" } | Error::NotANumber { .. } => {
-                Failure::read(format!("{}: {error}", subject.name)).into()
-            }
-            error => anyhow::Error::new(error),
-        })?;
-        let best = step.head[0];
-        let raw_p = |token: TokenId| {
-            let distance = f64::from(logits[token as usize]) - f64::from(best.logit);
-            best.raw_p * kelvin::math::exp(distance)
-        };
-        let support = sampler.weights(logits)?;
-        let raw_mass: f64 = support.iter().map(|&(token, _)| raw_p(token)).sum();
-        let all = support.len() == live(logits);
-        let raw_mass = if all { 1.0 } else { raw_mass } * (1.0 - subject.other);
-        let draws = if n_draws > 0 { sampler.draws(logits, n_draws)? } else { Vec::new() };
+        let seed = randomness.for_prompt(&subject.prompt);
+        let mut sampler = subject.sampler(&policy.pipeline, seed, level)?;
+        let step = subject.trace(&mut sampler)?;
+        let raw_mass = subject.raw_mass(&mut sampler, &step)?;
+        let draws = if n_draws > 0 { sampler.draws(&subject.logits, n_draws)? } else { Vec::new() };
         let seed_shown = randomness.shown();
         Ok(Self { subject, policy, seed, seed_shown, step, raw_mass, n_draws, draws })
     }
 
-    /// A raw probability, where some of it is left to tokens that are not listed.
-    pub(crate) fn raw_share(&self, raw_p: f64) -> f64 {
-        raw_p * (1.0 - self.subject.other)
-    }
-
-    /// How often the token was drawn.
-    pub(crate) fn drawn(&self, token: TokenId) -> u32 {
-        let at = self.draws.binary_search_by_key(&token, |&(id, _)| id);
-        at.map_or(0, |at| self.draws[at].1)
+    /// What people are shown of it.
+    pub(crate) fn decision(&self) -> Decision<'_> {
+        let Self { subject, policy, draws, .. } = self;
+        let mut facts = vec![subject.name.clone()];
+        facts.extend(subject.facts.iter().cloned());
+        facts.push(format!("dialect {}", policy.dialect.name));
+        facts.push(format!("seed {}", self.seed_shown));
+        Decision {
+            facts,
+            names: &subject.names,
+            pipeline: &policy.pipeline,
+            origins: settings::origins(&policy.settings, |setting| setting.name),
+            step: &self.step,
+            raw_mass: Some(self.raw_mass),
+            other: subject.other,
+            draws: (self.n_draws > 0).then_some((self.n_draws, draws)),
+        }
     }
 }
 

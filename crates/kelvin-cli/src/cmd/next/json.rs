@@ -1,10 +1,10 @@
 //! The account as JSON: a stable contract, to which keys may only be added.
 
-use kelvin::trace::SupportToken;
+use kelvin_lab::trace::StageEffect;
 use serde_json::{Map, Value, json};
 
 use super::account::Account;
-use crate::json::{settings, stage, support_token};
+use crate::json::{rows, settings};
 
 /// The account as one object, with at most `show` rows of the final distribution.
 pub(super) fn object(account: &Account, show: usize) -> Value {
@@ -13,16 +13,16 @@ pub(super) fn object(account: &Account, show: usize) -> Value {
     let shown_p: f64 = shown.iter().map(|token| token.p).sum();
     let rest = step.support - shown.len();
     let listed = 1.0 - subject.other;
-    let row = |token: &SupportToken| support_token(token, &subject.names.json(token.token), listed);
+    let rows = rows(shown, listed, |token| subject.names.json(token));
     let mut object = json!({
         "vocab_size": subject.logits.len(),
         "pipeline": policy.pipeline.to_string(),
-        "dialect": "native",
+        "dialect": policy.dialect.name,
         "seed": seed.seed,
         "stream": seed.stream,
         "raw": {"entropy_nats": step.raw_entropy_nats},
-        "stages": step.stages.iter().map(stage).collect::<Value>(),
-        "final": shown.iter().map(row).collect::<Value>(),
+        "stages": step.stages.iter().map(StageEffect::of).collect::<Vec<_>>(),
+        "final": rows,
         "zero_weight": step.kept - step.support,
         "rest": {"count": rest, "p": if rest == 0 { 0.0 } else { (1.0 - shown_p).max(0.0) }},
         "kept": step.kept,

@@ -1,19 +1,19 @@
 //! `kelvin next`: one decision in full view.
 
-mod account;
+pub(crate) mod account;
 mod json;
-mod table;
-mod text;
 
 use anyhow::Result;
 use clap::ArgMatches;
 use kelvin_lm::Session;
+use kelvin_lm::defaults::GenerationDefaults;
 
 use self::account::{Account, Subject};
 use crate::args::randomness::Randomness;
 use crate::args::{context, policy};
 use crate::chat::Chat;
 use crate::console::Console;
+use crate::decision::{self, Look};
 use crate::examples;
 use crate::exit::{Code, Failure};
 use crate::input::Row;
@@ -25,7 +25,7 @@ const ROWS: usize = 20;
 
 /// Runs the command.
 pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Code> {
-    let (subject, policy) = subject(matches, console)?;
+    let (subject, policy, _) = subject(matches, console)?;
     if policy.is_untouched() {
         console.hint(UNTOUCHED)?;
     }
@@ -37,17 +37,25 @@ pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Cod
     if matches.get_flag("json") {
         console.json(&json::object(&account, show.unwrap_or(account.subject.rows)))?;
     } else {
-        let look = text::Look {
+        let look = Look {
             rows: show.unwrap_or(ROWS),
             width: console.width,
             bits: matches.get_flag("bits"),
         };
-        text::write(&account, look, console.out)?;
+        decision::write(&account.decision(), look, console.out)?;
     }
     Ok(Code::Done)
 }
 
-fn subject(matches: &ArgMatches, console: &mut Console<'_>) -> Result<(Subject, Policy)> {
+/// The row that the flags name, the policy for it, and the defaults of the model that made it.
+///
+/// # Errors
+///
+/// Those of the row, of the model and of [`Policy::resolve`].
+pub(crate) fn subject(
+    matches: &ArgMatches,
+    console: &mut Console<'_>,
+) -> Result<(Subject, Policy, GenerationDefaults)> {
     let (name, row) = match (policy::text(matches, "example"), policy::text(matches, "logits")) {
         (Some(name), _) => (name, examples::find(name)?.row()),
         (None, Some(path)) => (if path == "-" { "stdin" } else { path }, read(path)?),
@@ -55,11 +63,15 @@ fn subject(matches: &ArgMatches, console: &mut Console<'_>) -> Result<(Subject, 
     };
     let policy = Policy::resolve(matches, None)?;
     console.warn_all(&policy.warnings)?;
-    Ok((Subject::bare(name.to_owned(), row, policy::history(matches)), policy))
+    let subject = Subject::bare(name.to_owned(), row, policy::history(matches));
+    Ok((subject, policy, GenerationDefaults::default()))
 }
 
 /// What a model says after a prompt, and after the tokens that count as output.
-fn of_model(matches: &ArgMatches, console: &mut Console<'_>) -> Result<(Subject, Policy)> {
+fn of_model(
+    matches: &ArgMatches,
+    console: &mut Console<'_>,
+) -> Result<(Subject, Policy, GenerationDefaults)> {
     let (mut loaded, policy) = load::with_policy(matches, console)?;
     let prompt = policy::text(matches, "prompt").expect("without logits a prompt is required");
     let prompt = if matches.get_flag("chat") {
@@ -73,7 +85,8 @@ fn of_model(matches: &ArgMatches, console: &mut Console<'_>) -> Result<(Subject,
     let context = context::read(matches, &loaded)?;
     context::check(ids.len(), None, context).map_err(|failure| failure.or(context::SHIFT))?;
     let logits = Session::new(&loaded.model).with_context(context)?.feed(&ids)?.to_vec();
-    Ok((Subject::of_model(loaded, logits, prompt, history), policy))
+    let defaults = std::mem::take(&mut loaded.defaults);
+    Ok((Subject::of_model(loaded, logits, prompt, history), policy, defaults))
 }
 
 fn read(path: &str) -> Result<Row> {

@@ -14,7 +14,7 @@ const SHARE: usize = 8;
 
 /// One line of the table.
 #[derive(Debug)]
-pub(super) enum Line {
+pub(crate) enum Line {
     /// A token.
     Token(Token),
     /// A line across, with what it says.
@@ -25,26 +25,26 @@ pub(super) enum Line {
 
 /// A token's line.
 #[derive(Debug, Default)]
-pub(super) struct Token {
+pub(crate) struct Token {
     /// Its place, 1-based.
-    pub(super) rank: Option<usize>,
+    pub(crate) rank: Option<usize>,
     /// Its text, made visible.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// Its share of the model's distribution.
-    pub(super) raw: f64,
+    pub(crate) raw: f64,
     /// Its share of the final distribution; none where it was removed.
-    pub(super) p: Option<f64>,
+    pub(crate) p: Option<f64>,
     /// How often it was drawn.
-    pub(super) drawn: u32,
+    pub(crate) drawn: u32,
     /// Whether the draw fell on it.
-    pub(super) chosen: bool,
+    pub(crate) chosen: bool,
     /// What is said behind the bar, where there is room.
-    pub(super) note: String,
+    pub(crate) note: String,
 }
 
 /// Lines, and how wide their columns are.
 #[derive(Debug)]
-pub(super) struct Table {
+pub(crate) struct Table {
     lines: Vec<Line>,
     n_draws: Option<u32>,
     rank: usize,
@@ -56,7 +56,7 @@ pub(super) struct Table {
 
 impl Table {
     /// Lays the lines out in `columns`; with `n_draws`, a column counts draws.
-    pub(super) fn new(lines: Vec<Line>, n_draws: Option<u32>, columns: usize) -> Self {
+    pub(crate) fn new(lines: Vec<Line>, n_draws: Option<u32>, columns: usize) -> Self {
         let tokens = || lines.iter().filter_map(Line::token);
         let last = tokens().filter_map(|token| token.rank).max().unwrap_or(0);
         let rank = last.to_string().len().max(2);
@@ -74,7 +74,7 @@ impl Table {
     /// # Errors
     ///
     /// Those of the writer.
-    pub(super) fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+    pub(crate) fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         let Self { rank, name, .. } = self;
         let drawn = self.n_draws.map(|n| format!("  {}", drawn_heading(n))).unwrap_or_default();
         let quiet = theme::QUIET;

@@ -1,4 +1,4 @@
-//! The account for people: bars, what was cut and by whom, and where everything comes from.
+//! The decision for people: bars, what was cut and by whom, and where everything comes from.
 
 use std::io::{self, Write};
 
@@ -7,64 +7,55 @@ use kelvin::stage::Effect;
 use kelvin::trace::{StageEffect, SupportToken};
 use kelvin::{TraceStep, stats};
 
-use super::account::Account;
+use super::Decision;
 use super::table::{Line, Table, Token};
-use crate::settings;
 use crate::term::number::{count, counted, percent};
 use crate::term::paragraph;
 
-/// How the account is to look.
+/// How the decision is to look.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Look {
+pub(crate) struct Look {
     /// Rows of kept tokens.
-    pub(super) rows: usize,
+    pub(crate) rows: usize,
     /// Columns of the terminal.
-    pub(super) width: usize,
+    pub(crate) width: usize,
     /// Entropies in bits.
-    pub(super) bits: bool,
+    pub(crate) bits: bool,
 }
 
 /// Removed tokens shown for each stage, at least.
 const REMOVED_ROWS: usize = 2;
 
-/// Writes the account.
-pub(super) fn write(account: &Account, look: Look, out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "{}\n", header(account))?;
-    let kept = kept_lines(account, look.rows);
+/// Writes the decision.
+pub(crate) fn write(decision: &Decision<'_>, look: Look, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "{}\n", decision.facts.join(" · "))?;
+    let kept = kept_lines(decision, look.rows);
     let shown = kept.iter().filter(|line| matches!(line, Line::Token(_))).count();
     let room = look.rows.saturating_sub(kept.len());
-    let lines = kept.into_iter().chain(removed_lines(account, room)).chain(other_lines(account));
-    let n_draws = (account.n_draws > 0).then_some(account.n_draws);
+    let lines = kept.into_iter().chain(removed_lines(decision, room)).chain(other_lines(decision));
+    let n_draws = decision.draws.map(|(n_draws, _)| n_draws);
     Table::new(lines.collect(), n_draws, look.width).write(out)?;
     writeln!(out)?;
     let notes = [
-        ("entropy", entropies(account, shown, look.bits)),
-        ("stages", vec![stages(account)]),
-        ("origin", settings::origins(&account.policy.settings, |setting| setting.name)),
-        ("draw", vec![outcome(account)]),
+        ("entropy", entropies(decision, shown, look.bits)),
+        ("stages", vec![stages(decision)]),
+        ("origin", decision.origins.clone()),
+        ("draw", vec![outcome(decision)]),
     ];
     notes.iter().try_for_each(|(label, parts)| paragraph::write(out, label, parts, look.width))
 }
 
-fn header(account: &Account) -> String {
-    let mut parts = vec![account.subject.name.clone()];
-    parts.extend(account.subject.facts.iter().cloned());
-    parts.push("dialect native".to_owned());
-    parts.push(format!("seed {}", account.seed_shown));
-    parts.join(" · ")
-}
-
 /// The best of what is kept, and the last of it where some in between are left out.
-fn kept_lines(account: &Account, rows: usize) -> Vec<Line> {
-    let TraceStep { support_head: head, support, token: chosen, .. } = &account.step;
+fn kept_lines(decision: &Decision<'_>, rows: usize) -> Vec<Line> {
+    let TraceStep { support_head: head, support, token: chosen, .. } = &decision.step;
     let line = |at: usize| {
         let SupportToken { token, raw_p, p, .. } = head[at];
         Line::Token(Token {
             rank: Some(at + 1),
-            name: account.subject.names.visible(token),
-            raw: account.raw_share(raw_p),
+            name: decision.names.visible(token),
+            raw: decision.raw_share(raw_p),
             p: Some(p),
-            drawn: account.drawn(token),
+            drawn: decision.drawn(token),
             chosen: token == *chosen,
             note: String::new(),
         })
@@ -78,22 +69,22 @@ fn kept_lines(account: &Account, rows: usize) -> Vec<Line> {
 }
 
 /// Each cut, the last one first, with the best of what it took; about `room` lines in all.
-fn removed_lines(account: &Account, room: usize) -> Vec<Line> {
-    let step = &account.step;
+fn removed_lines(decision: &Decision<'_>, room: usize) -> Vec<Line> {
+    let step = &decision.step;
     let cuts: Vec<usize> =
         (0..step.stages.len()).rev().filter(|&at| step.stages[at].removed > 0).collect();
     let rows = (room / cuts.len().max(1)).max(REMOVED_ROWS);
     let mut lines = Vec::new();
     for at in cuts {
         let stage = &step.stages[at];
-        lines.push(Line::Rule(rule(account, at)));
+        lines.push(Line::Rule(rule(decision, at)));
         let ranked = step.head.iter().enumerate().filter(|(_, token)| token.removed_by == Some(at));
         let before = lines.len();
         lines.extend(ranked.take(rows).map(|(place, removed)| {
             Line::Token(Token {
                 rank: Some(place + 1),
-                name: account.subject.names.visible(removed.token),
-                raw: account.raw_share(removed.raw_p),
+                name: decision.names.visible(removed.token),
+                raw: decision.raw_share(removed.raw_p),
                 note: format!("cut by {}", stage.name),
                 ..Token::default()
             })
@@ -104,8 +95,8 @@ fn removed_lines(account: &Account, room: usize) -> Vec<Line> {
 }
 
 /// `top-p cut here: 26 tokens, 9.8% of what top-k left`.
-fn rule(account: &Account, at: usize) -> String {
-    let stages = &account.step.stages;
+fn rule(decision: &Decision<'_>, at: usize) -> String {
+    let stages = &decision.step.stages;
     let StageEffect { name, removed, mass_removed, .. } = stages[at];
     let before = stages[..at].iter().rev().find(|before| before.removed > 0);
     let whole = before.map_or("the mass".to_owned(), |before| format!("what {} left", before.name));
@@ -116,8 +107,8 @@ fn rule(account: &Account, at: usize) -> String {
     format!("{name} {verb} {}, {} of {whole}", counted(removed, "token"), percent(mass_removed))
 }
 
-fn other_lines(account: &Account) -> Vec<Line> {
-    let raw = account.subject.other;
+fn other_lines(decision: &Decision<'_>) -> Vec<Line> {
+    let raw = decision.other;
     if raw <= 0.0 {
         return Vec::new();
     }
@@ -125,8 +116,8 @@ fn other_lines(account: &Account) -> Vec<Line> {
     vec![Line::Rule("not listed, never drawn".to_owned()), Line::Token(other)]
 }
 
-fn entropies(account: &Account, shown: usize, bits: bool) -> Vec<String> {
-    let step = &account.step;
+fn entropies(decision: &Decision<'_>, shown: usize, bits: bool) -> Vec<String> {
+    let step = &decision.step;
     let (scale, unit) = if bits { (stats::bits(1.0), "bits") } else { (1.0, "nats") };
     let (raw, last) = (step.raw_entropy_nats * scale, step.entropy_nats * scale);
     let held = match step.support {
@@ -136,8 +127,9 @@ fn entropies(account: &Account, shown: usize, bits: bool) -> Vec<String> {
     let mut parts = vec![
         format!("{raw:.3} {unit} raw → {last:.3} {unit} final"),
         format!("shown {} of {} kept", count(shown), count(step.kept)),
-        format!("{held} {} of the raw mass", percent(account.raw_mass)),
     ];
+    let raw_mass = decision.raw_mass.map(percent);
+    parts.extend(raw_mass.map(|mass| format!("{held} {mass} of the raw mass")));
     if step.kept > step.support {
         parts.push(format!("{} too rare to be drawn", count(step.kept - step.support)));
     }
@@ -145,9 +137,9 @@ fn entropies(account: &Account, shown: usize, bits: bool) -> Vec<String> {
 }
 
 /// `temperature(0.7) → top-k(40) (50 217 out) → draw`.
-fn stages(account: &Account) -> String {
-    let pipeline = &account.policy.pipeline;
-    let stages = pipeline.stages().iter().zip(&account.step.stages).map(|(stage, effect)| {
+fn stages(decision: &Decision<'_>) -> String {
+    let pipeline = decision.pipeline;
+    let stages = pipeline.stages().iter().zip(&decision.step.stages).map(|(stage, effect)| {
         let shown = Shown(stage.as_ref());
         match effect.removed {
             0 if pipeline.skips(stage.as_ref()) => format!("{shown} (idle)"),
@@ -159,9 +151,38 @@ fn stages(account: &Account) -> String {
     stages.chain([pick.to_owned()]).collect::<Vec<_>>().join(" → ")
 }
 
-fn outcome(account: &Account) -> String {
-    let step = &account.step;
-    let name = account.subject.names.visible(step.token);
+/// The decision in one sentence.
+pub(crate) fn sentence(decision: &Decision<'_>) -> String {
+    let step = decision.step;
+    let name = decision.names.visible(step.token);
+    let raw = percent(kelvin::math::exp(step.raw_logprob));
+    let Some(draw) = step.draw else {
+        let place = ordinal(step.raw_rank);
+        return format!("greedy took {name}, {place} in the model's own order with {raw}");
+    };
+    let cuts = decision.pipeline.stages().iter().zip(&step.stages);
+    let cuts: Vec<String> = cuts
+        .filter(|(_, effect)| effect.removed > 0)
+        .map(|(stage, effect)| {
+            format!("{} left {}", Shown(stage.as_ref()), counted(effect.kept, "token"))
+        })
+        .collect();
+    let cuts =
+        if cuts.is_empty() { "every token could be drawn".to_owned() } else { cuts.join(", ") };
+    let held = match decision.raw_mass {
+        Some(mass) if mass < 1.0 => format!(" with {} of the raw mass", percent(mass)),
+        _ => String::new(),
+    };
+    let p = percent(kelvin::math::exp(step.logprob));
+    format!(
+        "{cuts}{held}; {name} had {p} of what was left (raw {raw}), and u = {:.3} fell on it",
+        draw.u()
+    )
+}
+
+fn outcome(decision: &Decision<'_>) -> String {
+    let step = &decision.step;
+    let name = decision.names.visible(step.token);
     let Some(draw) = step.draw else { return format!("none: greedy takes {name}") };
     let place = step.support_head.iter().position(|token| token.token == step.token);
     let place = place.map_or_else(

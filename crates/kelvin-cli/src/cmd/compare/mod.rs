@@ -1,0 +1,222 @@
+//! `kelvin compare`: policies or models side by side.
+
+mod json;
+mod page;
+pub(crate) mod policy;
+mod row;
+mod side_by_side;
+mod single;
+mod target;
+
+use anyhow::Result;
+use clap::ArgMatches;
+use kelvin_lab::measure::{self, ByteBigrams, Metric};
+
+use self::policy::Named;
+use self::row::Row;
+use crate::args::policy::text;
+use crate::args::randomness::Randomness;
+use crate::console::Console;
+use crate::exit::{Code, Failure};
+use crate::playback;
+use crate::{models, suggest};
+
+/// What one model is tried with where nobody says.
+const POLICIES: [&str; 3] = ["greedy", "balanced", "creative"];
+/// What several models are.
+const POLICY: [&str; 1] = ["neutral"];
+/// The columns of the table where nobody says.
+const COLUMNS: [&str; 4] = ["distinct-2", "self-bleu", "rep-4", "nats-per-token"];
+
+/// Runs the command.
+pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Code> {
+    let plan = Plan::from_matches(matches)?;
+    if text(matches, "example").is_some() {
+        return single::run(matches, &plan, console);
+    }
+    let prompts = prompts(matches)?;
+    let metrics = metrics(matches)?;
+    let reference = reference(matches)?;
+    let names = model_names(matches);
+    if names == [None] {
+        console.hint(models::UNNAMED)?;
+    }
+    for name in &names {
+        models::locate(*name, console.places())?; // before any is run, which may take long
+    }
+    playback::listen_for_interrupts()?;
+    let mut rows: Vec<Row> = Vec::new();
+    for name in names {
+        rows.extend(row::of_model(name, matches, (&plan, &prompts), console)?);
+        if playback::is_interrupted() {
+            break;
+        }
+    }
+    for failure in rows.iter().flat_map(|row| &row.failures) {
+        console.tell_error(failure)?;
+    }
+    let all = All { plan: &plan, prompts: &prompts, rows: &rows, reference: reference.as_ref() };
+    if matches.get_flag("json") {
+        console.json(&json::object(&all))?;
+    } else if !rows.is_empty() {
+        page::write(&all, &metrics, console)?;
+    }
+    Ok(match rows {
+        _ if playback::is_interrupted() => Code::Interrupted,
+        rows if rows.iter().any(|row| !row.failures.is_empty()) => Code::Failed,
+        _ => Code::Done,
+    })
+}
+
+/// What is compared, and how often.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    /// The policies; the others are compared with the first.
+    pub(crate) policies: Vec<Named>,
+    /// Samples of each policy and prompt.
+    pub(crate) n: u32,
+    /// Tokens after which a sample ends.
+    pub(crate) max_new_tokens: usize,
+    /// The seed.
+    pub(crate) randomness: Randomness,
+    /// Whether all policies share their random numbers.
+    pub(crate) is_coupled: bool,
+    /// The command that does it again, all but its prompts and policies.
+    again: Vec<String>,
+    /// Samples shown of each prompt.
+    show: u32,
+}
+
+/// Everything that is told.
+pub(crate) struct All<'a> {
+    pub(crate) plan: &'a Plan,
+    /// The prompts' texts.
+    pub(crate) prompts: &'a [String],
+    pub(crate) rows: &'a [Row],
+    pub(crate) reference: Option<&'a ByteBigrams>,
+}
+
+impl Plan {
+    fn from_matches(matches: &ArgMatches) -> Result<Self> {
+        let typed = matches.get_many::<String>("policy");
+        let default = if model_names(matches).len() > 1 { &POLICY[..] } else { &POLICIES };
+        let policies = match typed {
+            Some(typed) => policy::all(typed.map(String::as_str))?,
+            None => policy::all(default.iter().copied())?,
+        };
+        let randomness = Randomness::coupled(matches);
+        let n = matches.get_one("n").copied().unwrap_or(1);
+        let max_new_tokens = matches.get_one::<u32>("max-new-tokens").map_or(1, |&n| n as usize);
+        let is_coupled = !matches.get_flag("independent");
+        let mut again = Vec::new();
+        for name in ["prompts", "example", "target"] {
+            again.extend(text(matches, name).map(|value| format!("--{name} {}", quoted(value))));
+        }
+        if let Some(counts) = matches.get_many::<u64>("observed") {
+            let counts: Vec<String> = counts.map(u64::to_string).collect();
+            again.push(format!("--observed {}", counts.join(",")));
+        }
+        for model in model_names(matches).into_iter().flatten() {
+            again.push(format!("-m {}", quoted(model)));
+        }
+        for stop in matches.get_many::<String>("stop").into_iter().flatten() {
+            again.push(format!("--stop {}", quoted(stop)));
+        }
+        let show = matches.get_one("show").copied().unwrap_or(1);
+        Ok(Self { policies, n, max_new_tokens, randomness, is_coupled, again, show })
+    }
+
+    /// The command that gives the same numbers.
+    pub(crate) fn again(&self, prompts: &[String], is_single: bool) -> String {
+        let mut words = vec!["kelvin compare".to_owned()];
+        if !self.again.iter().any(|word| word.starts_with("--prompts")) {
+            words.extend(prompts.iter().map(|prompt| quoted(prompt)));
+        }
+        words.extend(self.again.iter().cloned());
+        words.extend(self.policies.iter().map(|it| format!("-s {}", quoted(&it.label))));
+        words.push(format!("-n {}", self.n));
+        if !is_single {
+            words.push(format!("--max-new-tokens {}", self.max_new_tokens));
+        }
+        words.push(format!("--seed {}", self.randomness.seed));
+        if !self.is_coupled {
+            words.push("--independent".to_owned());
+        }
+        words.join(" ")
+    }
+
+    /// The stream of a policy's random numbers: 0 for all, or its place from 1 on.
+    pub(crate) fn stream(&self, place: usize) -> u64 {
+        if self.is_coupled { 0 } else { place as u64 + 1 }
+    }
+}
+
+/// A word as a shell reads it.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_=.,:/@+".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
+}
+
+/// What `-m` names; nothing, once, where nobody names a model.
+fn model_names(matches: &ArgMatches) -> Vec<Option<&str>> {
+    let named = matches.get_many::<String>("model");
+    named.map_or_else(|| vec![None], |names| names.map(|name| Some(name.as_str())).collect())
+}
+
+/// The prompts that were typed, and those of the file, one in each line that is not empty.
+fn prompts(matches: &ArgMatches) -> Result<Vec<String>> {
+    let typed = matches.get_many::<String>("prompt").into_iter().flatten();
+    let mut prompts: Vec<String> = typed.cloned().collect();
+    if let Some(file) = text(matches, "prompts") {
+        let lines = read(file)?;
+        prompts.extend(lines.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned));
+        if prompts.is_empty() {
+            return Err(Failure::read(format!("{file}: no prompt"))
+                .hint("one in each line")
+                .into());
+        }
+    }
+    if prompts.is_empty() {
+        let failure = Failure::typed("nothing to compare on");
+        return Err(failure.hint("give a PROMPT, --prompts FILE or --example NAME").into());
+    }
+    Ok(prompts)
+}
+
+fn read(path: &str) -> Result<String, Failure> {
+    let found = if path == "-" {
+        std::io::read_to_string(std::io::stdin())
+    } else {
+        std::fs::read_to_string(path)
+    };
+    found.map_err(|error| Failure::read(format!("cannot read {path}")).caused_by(error))
+}
+
+/// The columns of the table.
+fn metrics(matches: &ArgMatches) -> Result<Vec<&'static Metric>, Failure> {
+    let known = || measure::ALL.iter().map(|metric| metric.name);
+    let typed: Option<Vec<&str>> =
+        matches.get_many::<String>("metrics").map(|names| names.map(String::as_str).collect());
+    let names = match typed {
+        Some(names) if names == ["all"] => return Ok(measure::ALL.iter().collect()),
+        Some(names) => names,
+        None => COLUMNS.to_vec(),
+    };
+    let find = |name: &str| {
+        measure::find(name.trim()).ok_or_else(|| suggest::unknown("metric", name, known()))
+    };
+    names.into_iter().map(find).collect()
+}
+
+/// The text that samples are held to.
+fn reference(matches: &ArgMatches) -> Result<Option<ByteBigrams>, Failure> {
+    let Some(path) = text(matches, "reference") else { return Ok(None) };
+    let bytes = ByteBigrams::of([read(path)?.as_str()]);
+    if bytes.total() == 0 {
+        return Err(Failure::read(format!("{path}: the reference has no two bytes")));
+    }
+    Ok(Some(bytes))
+}

@@ -1,0 +1,177 @@
+//! A row of the table: the samples of one policy and model.
+
+use std::time::Instant;
+
+use anyhow::Result;
+use clap::ArgMatches;
+use kelvin::TokenId;
+use kelvin_lab::Sample;
+use kelvin_lab::compare::{Divergence, first_divergence};
+use kelvin_lab::measure::Group;
+use kelvin_lm::generate::{Context, Detok};
+use kelvin_lm::tokenizer::{ShowSpecial, Tokenizer};
+use serde_json::Value;
+
+use super::Plan;
+use crate::args::context;
+use crate::console::Console;
+use crate::experiment::{Cell, Collected, Ended, Experiment, Prompt, Rows};
+use crate::load::{self, Loaded};
+use crate::memory;
+use crate::term::number::count;
+
+/// What one policy and model came to.
+#[derive(Debug)]
+pub(crate) struct Row {
+    /// The policy, as it was typed.
+    pub(crate) policy: String,
+    /// The policy in its text form.
+    pub(crate) pipeline: String,
+    /// The model's name.
+    pub(crate) model: String,
+    /// The model's facts, for people and for JSON.
+    pub(crate) facts: (String, Value),
+    /// Its samples, by prompt and number.
+    pub(crate) samples: Vec<Sample>,
+    /// How many beginning bytes of each sample's text are those of the first row's.
+    pub(crate) parted: Vec<Option<(Divergence, usize)>>,
+    /// Tokens per second, over all of its samples.
+    pub(crate) speed: Option<f64>,
+    /// Samples that could not go on, and why.
+    pub(crate) failures: Vec<String>,
+}
+
+/// The rows of a model, one for each policy; fewer where Ctrl-C ends it.
+///
+/// # Errors
+///
+/// Those of loading the model, of prompts that it cannot read, and of running it.
+pub(super) fn of_model(
+    name: Option<&str>,
+    matches: &ArgMatches,
+    (plan, prompts): (&Plan, &[String]),
+    console: &mut Console<'_>,
+) -> Result<Vec<Row>> {
+    let (checkpoint, card) = load::open_named(name, console)?;
+    let options = load::model_options(matches)?;
+    memory::check(&checkpoint, &card, options.dtype, console)?;
+    let defaults = checkpoint.ends()?;
+    let loaded = load::assemble(&checkpoint, card, options)?.with_ends(&defaults)?;
+    let read = |text: &String| read(text, matches, (plan, &loaded));
+    let prompts = prompts.iter().map(read).collect::<Result<Vec<_>>>()?;
+    let stops = matches.get_many::<String>("stop").into_iter().flatten().cloned().collect();
+    let detok = Detok::new(stops)?;
+    let mut rows: Vec<Row> = Vec::new();
+    for place in 0..plan.policies.len() {
+        console.progress(&format!(
+            "{}: policy {} of {}",
+            loaded.card.name,
+            count(place + 1),
+            count(plan.policies.len())
+        ))?;
+        let Some(mut row) = run((plan, place), &loaded, &prompts, &detok)? else { break };
+        row.parted = parted(rows.first().unwrap_or(&row), &row, &loaded.tokenizer);
+        rows.push(row);
+    }
+    Ok(rows)
+}
+
+/// A prompt that the model can continue so far.
+fn read(text: &str, matches: &ArgMatches, (plan, loaded): (&Plan, &Loaded)) -> Result<Prompt> {
+    let ids = loaded.encode(text, load::special_tokens(matches))?;
+    let context = Context::fixed(loaded.model.config().max_seq);
+    context::check(ids.len(), Some(plan.max_new_tokens), context)?;
+    let seed = plan.randomness.for_prompt(&ids);
+    Ok(Prompt { text: text.to_owned(), ids, seed })
+}
+
+/// One policy on all prompts, by itself, so that its speed is its own.
+fn run(
+    (plan, place): (&Plan, usize),
+    loaded: &Loaded,
+    prompts: &[Prompt],
+    detok: &Detok,
+) -> Result<Option<Row>> {
+    let named = &plan.policies[place];
+    let cells = [Cell { label: named.label.clone(), pipeline: named.pipeline.clone() }];
+    let on_stream = |prompt: &Prompt| Prompt {
+        seed: prompt.seed.with_stream(plan.stream(place)),
+        ..prompt.clone()
+    };
+    let prompts: Vec<Prompt> = prompts.iter().map(on_stream).collect();
+    let longest = prompts.iter().map(|prompt| prompt.ids.len()).max().unwrap_or(0);
+    let experiment = Experiment {
+        model: &loaded.model,
+        tokenizer: &loaded.tokenizer,
+        cells: &cells,
+        prompts: &prompts,
+        detok: detok.clone(),
+        max_new_tokens: plan.max_new_tokens,
+        rows: Rows::that_fit(&loaded.model, longest + plan.max_new_tokens),
+    };
+    let (start, mut collected) = (Instant::now(), Collected::default());
+    if experiment.run(experiment.keys(plan.n), &mut collected)? == Ended::Interrupted {
+        return Ok(None);
+    }
+    let seconds = start.elapsed().as_secs_f64();
+    let failures = std::mem::take(&mut collected.failures);
+    let told = |(key, why): &(kelvin_lab::Key, String)| {
+        format!("{}, prompt {}, sample {}: {why}", named.label, key.prompt + 1, key.sample + 1)
+    };
+    let failures = failures.iter().map(told).collect();
+    let samples = collected.into_samples();
+    let n_tokens: usize = samples.iter().map(|sample| sample.token_ids.len()).sum();
+    Ok(Some(Row {
+        policy: named.label.clone(),
+        pipeline: named.pipeline.to_string(),
+        model: loaded.card.name.clone(),
+        facts: (loaded.facts().join(" · "), loaded.json()),
+        samples,
+        parted: Vec::new(),
+        speed: (seconds > 0.0 && n_tokens > 0).then(|| n_tokens as f64 / seconds),
+        failures,
+    }))
+}
+
+/// Where each sample parts from the first row's of the same prompt and number, and how many bytes of its
+/// text come before.
+fn parted(first: &Row, row: &Row, tokenizer: &Tokenizer) -> Vec<Option<(Divergence, usize)>> {
+    let part = |sample: &Sample| {
+        let other = first.sample(sample.prompt, sample.sample)?;
+        let parted = first_divergence(&other.token_ids, &sample.token_ids)?;
+        Some((parted, common_bytes(&sample.token_ids[..parted.at], &sample.text, tokenizer)))
+    };
+    row.samples.iter().map(part).collect()
+}
+
+/// How many bytes of a text its first tokens wrote.
+fn common_bytes(ids: &[TokenId], text: &str, tokenizer: &Tokenizer) -> usize {
+    let bytes = tokenizer.text_bytes(ids, ShowSpecial::Hide);
+    let common = bytes.iter().zip(text.as_bytes()).take_while(|(a, b)| a == b).count();
+    (0..=common).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0)
+}
+
+impl Row {
+    /// The samples of each prompt.
+    pub(crate) fn groups<'a>(&'a self, prompts: &'a [String]) -> Vec<Group<'a>> {
+        let of = |(at, prompt): (usize, &'a String)| {
+            let samples = self.samples.iter().filter(|sample| sample.prompt == at).collect();
+            Group { prompt, samples }
+        };
+        prompts.iter().enumerate().map(of).collect()
+    }
+
+    /// The sample of this prompt and number.
+    pub(crate) fn sample(&self, prompt: usize, number: u32) -> Option<&Sample> {
+        self.samples.iter().find(|sample| (sample.prompt, sample.sample) == (prompt, number))
+    }
+
+    /// The median number of tokens before a sample parts from the first row's, and how many never do.
+    pub(crate) fn divergence(&self) -> (Option<f64>, usize) {
+        let mut places: Vec<f64> =
+            self.parted.iter().flatten().map(|(parted, _)| parted.at as f64).collect();
+        places.sort_by(f64::total_cmp);
+        let median = kelvin_lab::compare::percentile(&places, 0.5);
+        (median, self.parted.len() - places.len())
+    }
+}

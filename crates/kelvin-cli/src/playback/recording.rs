@@ -1,0 +1,147 @@
+//! Sequences written to files as they grow: the traces that `explain` and `replay` read.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use anyhow::Result;
+use kelvin::{TokenId, TraceStep};
+use kelvin_lab::trace::{Line, Step, Text};
+use kelvin_lm::Error;
+use kelvin_lm::generate::Finish;
+use kelvin_lm::tokenizer::Tokenizer;
+
+use super::lines::{Lines, written};
+use super::{Listener, Opening};
+use crate::exit::Failure;
+
+/// A file that traces go to.
+#[derive(Debug)]
+pub(crate) struct Tape {
+    file: File,
+    path: PathBuf,
+    /// Whether somebody asked for this file, so that a run which cannot write it has failed.
+    is_asked_for: bool,
+    /// Why nothing more is written to it.
+    trouble: Option<std::io::Error>,
+}
+
+impl Tape {
+    /// A file that somebody asked for: what cannot be written ends the run.
+    pub(crate) fn asked_for(file: File, path: PathBuf) -> Self {
+        Self { file, path, is_asked_for: true, trouble: None }
+    }
+
+    /// A file that is kept unasked: what cannot be written is told at the end.
+    pub(crate) fn kept(file: File, path: PathBuf) -> Self {
+        Self { file, path, is_asked_for: false, trouble: None }
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        if self.trouble.is_some() {
+            return Ok(());
+        }
+        match self.file.write_all(bytes) {
+            Ok(()) => Ok(()),
+            Err(error) if self.is_asked_for => {
+                let what = format!("cannot write the trace {}", self.path.display());
+                Err(Failure::failed(what).caused_by(error))
+            }
+            Err(error) => {
+                self.trouble = Some(error);
+                Ok(())
+            }
+        }
+    }
+
+    /// What went wrong with a file that nobody asked for.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        let error = self.trouble.as_ref()?;
+        Some(format!("the trace {} is not whole: {error}", self.path.display()))
+    }
+}
+
+/// Writes each line to each tape at once, so that an end at any moment leaves whole lines behind.
+pub(crate) struct Recording<'a> {
+    lines: Lines<'a>,
+    named: BTreeSet<TokenId>,
+    tapes: &'a mut [Tape],
+}
+
+impl<'a> Recording<'a> {
+    /// Places of each distribution that a trace keeps.
+    pub(crate) const DEPTH: usize = 64;
+
+    /// Begins to write: the headers.
+    ///
+    /// # Errors
+    ///
+    /// Those of the tapes that were asked for.
+    pub(crate) fn new(
+        tapes: &'a mut [Tape],
+        tokenizer: &'a Tokenizer,
+        openings: &[Opening],
+    ) -> Result<Self> {
+        let mut it = Self { lines: Lines::new(tokenizer, openings), named: BTreeSet::new(), tapes };
+        for opening in openings {
+            it.write(&Line::Header(Box::new(opening.header.clone())))?;
+        }
+        Ok(it)
+    }
+
+    fn write(&mut self, line: &Line) -> Result<()> {
+        let bytes = written(line);
+        Ok(self.tapes.iter_mut().try_for_each(|tape| tape.write(&bytes))?)
+    }
+
+    /// The texts of the tokens in a step that no line before it named.
+    fn name(&mut self, step: &mut Step) {
+        let head = step.head.iter().flat_map(|head| &head.ids);
+        for &token in
+            head.chain([&step.id]).chain(step.stages.iter().flat_map(|it| &it.first_removed))
+        {
+            if self.named.insert(token) {
+                let bytes = self.lines.tokenizer.bytes(token).filter(|bytes| !bytes.is_empty());
+                let piece = || self.lines.tokenizer.piece(token).map(str::as_bytes);
+                let text = bytes.or_else(piece).unwrap_or_default();
+                step.names.push((token, Text::from(text)));
+            }
+        }
+    }
+}
+
+impl Listener for Recording<'_> {
+    fn reading(&mut self, _: usize) -> Result<()> {
+        Ok(())
+    }
+
+    fn token(&mut self, sequence: usize, account: &TraceStep) -> Result<()> {
+        if self.tapes.is_empty() {
+            return Ok(());
+        }
+        let mut step = self.lines.step(sequence, account).with_head(account);
+        self.name(&mut step);
+        self.write(&Line::Step(Box::new(step)))
+    }
+
+    fn shift(&mut self, sequence: usize, pos: usize, dropped: usize) -> Result<()> {
+        let line = self.lines.shift(sequence, pos, dropped);
+        self.write(&line)
+    }
+
+    fn text(&mut self, sequence: usize, text: &str) -> Result<()> {
+        self.lines.text(sequence, text);
+        Ok(())
+    }
+
+    fn done(&mut self, sequence: usize, finish: Finish) -> Result<()> {
+        let line = self.lines.done(sequence, finish);
+        self.write(&line)
+    }
+
+    fn failed(&mut self, sequence: usize, error: &Error) -> Result<()> {
+        let line = self.lines.failed(sequence, error);
+        self.write(&line)
+    }
+}

@@ -1,0 +1,279 @@
+//! Traces of runs: kept, explained, derived again, asked about other settings.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use kelvin_lab::Trace;
+
+use crate::binary::{Run, command, run};
+
+const GENERATE: [&str; 9] =
+    ["generate", "ROMEO:", "--seed", "1", "--temperature", "0.9", "--top-p", "0.95", "-q"];
+
+/// An empty folder of this name.
+fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("traces").join(name);
+    fs::remove_dir_all(&folder).ok();
+    fs::create_dir_all(&folder).expect("writable");
+    folder
+}
+
+/// Runs `kelvin` where past runs are kept in this folder; words are split at spaces.
+fn at(runs: &Path, args: &str) -> Run {
+    run(command().env("KELVIN_RUNS", runs).args(args.split_whitespace()), "")
+}
+
+/// A run of some tokens, kept in this folder.
+fn generated(runs: &Path, more: &str) -> Run {
+    let args = format!("{} {more}", GENERATE.join(" "));
+    let run = at(runs, &args);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    run
+}
+
+fn trace(path: &Path) -> Trace {
+    let file = fs::read(path).expect("written");
+    Trace::read(&file[..]).expect("a trace")
+}
+
+#[test]
+fn a_run_leaves_its_trace_behind() {
+    let runs = folder("left-behind");
+    let file = runs.join("mine.jsonl");
+    let run = generated(&runs, &format!("--max-new-tokens 9 -n 2 --trace {}", file.display()));
+    let kept = fs::read(runs.join("000001.jsonl")).expect("kept");
+    assert_eq!(fs::read(&file).expect("written"), kept, "both files hold the same");
+    let trace = trace(&file);
+    assert_eq!(trace.sequences.len(), 2);
+    for sequence in &trace.sequences {
+        assert_eq!((sequence.steps.len(), sequence.header.prompt_ids.len()), (9, 6));
+        let hashes = sequence.header.model["sha256"].as_object().expect("an object");
+        assert_eq!(hashes["model.safetensors"].as_str().map(str::len), Some(64));
+        for step in &sequence.steps {
+            let head = step.head.as_ref().expect("with candidates");
+            let held = head.weights.iter().filter(|weight| **weight > 0).count();
+            assert_eq!(
+                (head.ids.len(), held),
+                (64, step.support),
+                "65 characters, 64 of them listed"
+            );
+            let total: u64 = head.weights.iter().sum();
+            assert_eq!(Some(total), step.draw.map(|draw| draw.total));
+            let text = trace.names.get(step.id).expect("named").to_lossy().into_owned();
+            assert_eq!(step.text.as_str(), Some(text.as_str()));
+        }
+        let done = sequence.done.as_ref().expect("it ended");
+        assert!(run.stdout.contains(&done.text), "{}", run.stdout);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_kept_trace_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let runs = folder("private");
+    generated(&runs, "--max-new-tokens 1");
+    let mode = fs::metadata(runs.join("000001.jsonl")).expect("kept").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
+fn a_run_can_be_kept_from_being_kept() {
+    let runs = folder("declined");
+    generated(&runs, "--max-new-tokens 1 --no-trace");
+    assert_eq!(fs::read_dir(&runs).expect("there").count(), 0);
+    let off = generated(Path::new("off"), "--max-new-tokens 1");
+    assert_eq!(off.stderr, "");
+    let explain = at(&runs, "explain");
+    assert_eq!(explain.code, 3);
+    assert_eq!(
+        explain.stderr,
+        "error: no run is kept yet\n\nhint: kelvin generate \"ROMEO:\" makes one; --trace FILE names a file \
+         of its own\n"
+    );
+}
+
+#[test]
+fn the_oldest_of_a_hundred_runs_goes() {
+    let runs = folder("hundred");
+    for number in 1..=120 {
+        fs::write(runs.join(format!("{number:06}.jsonl")), "").expect("writable");
+    }
+    fs::write(runs.join("notes.txt"), "mine").expect("writable");
+    generated(&runs, "--max-new-tokens 1");
+    let mut names: Vec<String> = fs::read_dir(&runs)
+        .expect("there")
+        .map(|entry| entry.expect("readable").file_name().into_string().expect("ASCII"))
+        .collect();
+    names.sort();
+    assert_eq!(
+        (names.len(), names[0].as_str(), names[99].as_str()),
+        (101, "000022.jsonl", "000121.jsonl")
+    );
+    assert_eq!(names[100], "notes.txt");
+    let gone = at(&runs, "explain @3");
+    assert_eq!(gone.code, 2);
+    assert_eq!(gone.stderr, "error: no run @3\n\nhint: the runs kept are @22 to @121\n");
+    assert_eq!(at(&runs, "explain @121").code, 0);
+    assert_eq!(at(&runs, "explain @best").code, 2);
+}
+
+#[test]
+fn explain_lists_the_tokens_and_shows_one() {
+    let runs = folder("explained");
+    generated(&runs, "--max-new-tokens 12 --top-k 30");
+    let all = at(&runs, "explain");
+    assert_eq!(all.code, 0, "{}", all.stderr);
+    let steps = trace(&runs.join("000001.jsonl")).sequences[0].steps.clone();
+    let kept: Vec<String> = steps.iter().map(|step| step.kept.to_string()).collect();
+    let listed: Vec<&str> = all.stdout.lines().skip(4).take(12).collect();
+    for (line, kept) in listed.iter().zip(&kept) {
+        assert!(line.split_whitespace().any(|word| word == kept), "{line}: {kept} kept");
+    }
+    assert!(all.stdout.contains("temperature(0.9) | top-k(30) | top-p(0.95)"), "{}", all.stdout);
+
+    let one = at(&runs, "explain --step 2");
+    let step = &steps[1];
+    for part in [
+        "step 2 of 12 · position 7",
+        "top-k cut here: 35 tokens",
+        &format!("u = {:.3} → ", step.u.expect("drawn")),
+        &format!("{:.3} nats raw → {:.3} nats final", step.raw_entropy_nats, step.entropy_nats),
+        "top-k(30) left 30 tokens",
+    ] {
+        assert!(one.stdout.contains(part), "{part}: {}", one.stdout);
+    }
+    assert_eq!(at(&runs, "explain --step -11").stdout, one.stdout, "the same, from the end");
+    let json = at(&runs, "explain --step 2 --json").json();
+    assert_eq!((json["pos"].as_u64(), json["type"].as_str()), (Some(7), Some("step")));
+    let beyond = at(&runs, "explain --step 13");
+    assert_eq!(beyond.code, 2);
+    assert_eq!(
+        beyond.stderr,
+        "error: --step 13: the text has 12 tokens\n\nhint: 1 to 12, or -1 for the last\n"
+    );
+    let sample = at(&runs, "explain --sample 2");
+    assert_eq!(
+        sample.stderr,
+        "error: the trace has no sample 2 of prompt 1\n\nhint: it has 1 prompt and 1 sample\n"
+    );
+    let settings = at(&runs, "explain --settings");
+    assert_eq!(
+        settings.stdout,
+        "temperature(0.9), top-k(30), top-p(0.95): flag\nall else off: built-in\n"
+    );
+}
+
+#[test]
+fn a_replay_finds_every_token_again_and_a_forged_one() {
+    let runs = folder("replayed");
+    generated(&runs, "--max-new-tokens 20 -n 3 --repetition-penalty 1.2 --history 3,7");
+    let same = at(&runs, "replay");
+    assert_eq!((same.code, same.stdout.as_str()), (0, "60 tokens of 3 sequences: 100 % equal\n"));
+
+    let text = fs::read_to_string(runs.join("000001.jsonl")).expect("kept");
+    let forged = runs.join("forged.jsonl");
+    let header = text.lines().next().expect("a header");
+    fs::write(&forged, text.replacen(header, &header.replace("\"seed\":1,", "\"seed\":2,"), 1))
+        .expect("writable");
+    let other = at(&runs, &format!("replay {}", forged.display()));
+    assert_eq!(other.code, 1, "{}", other.stdout);
+    let json = at(&runs, &format!("replay {} --json", forged.display()));
+    let json: serde_json::Value = serde_json::from_str(&json.stdout).expect("one value");
+    let differ = json["differences"].as_array().expect("a list").len();
+    assert!(differ > 5, "a seed decides most of 20 tokens: {differ}");
+    assert_eq!(json["equal"].as_u64(), Some(60 - differ as u64));
+}
+
+#[test]
+fn other_settings_are_judged_without_the_model_where_the_trace_decides() {
+    let runs = folder("rescored");
+    generated(&runs, "--max-new-tokens 40");
+    let steps = trace(&runs.join("000001.jsonl")).sequences[0].steps.clone();
+    let raw = at(&runs, "rescore --json").json();
+    assert_eq!(raw["asked_model"].as_u64(), Some(0));
+    let logprobs = |value: &serde_json::Value| -> Vec<f64> {
+        let tokens = value["tokens"].as_array().expect("a list");
+        tokens.iter().map(|token| token["logprob"].as_f64().unwrap_or(f64::NAN)).collect()
+    };
+    for (now, step) in logprobs(&raw).iter().zip(&steps) {
+        assert!((now - step.raw_logprob).abs() < 1e-9, "neutral is the model's own distribution");
+    }
+    let same = at(&runs, "rescore --temperature 0.9 --top-p 0.95 --json").json();
+    for (now, step) in logprobs(&same).iter().zip(&steps) {
+        assert_eq!(*now, step.logprob, "the recorded settings give the recorded numbers");
+    }
+    let narrow = at(&runs, "rescore --top-k 1");
+    let unlikely = steps.iter().filter(|step| step.raw_rank > 1).count();
+    let told =
+        format!("this text could not have happened: {unlikely} of 40 tokens are impossible (");
+    assert!(narrow.stdout.contains(&told), "{}", narrow.stdout);
+    assert_eq!(narrow.stdout.matches("✗ top-k(1) removes it").count(), unlikely);
+    let whole = at(&runs, "rescore --typical-p 0.9 --json");
+    assert!(
+        whole.stderr.contains("the trace decides 0 of 40 tokens; the model is asked for the rest"),
+        "{}",
+        whole.stderr
+    );
+    let whole = whole.json();
+    assert!(
+        whole["tokens"].as_array().expect("a list").iter().all(|token| token["decided"] == true)
+    );
+}
+
+#[test]
+fn a_text_of_ones_own_is_judged_by_the_model() {
+    let runs = folder("own-text");
+    let args = ["rescore", "--after", "ROMEO:\n", "--text", "But soft!", "--top-k", "9", "--json"];
+    let run = run(command().env("KELVIN_RUNS", &runs).args(args), "");
+    let tokens = run.json()["tokens"].as_array().expect("a list").clone();
+    let text: String = tokens.iter().map(|token| token["token"].as_str().expect("text")).collect();
+    assert_eq!(text, "But soft!");
+    let none = at(&runs, "rescore --text a");
+    assert_eq!(none.code, 2);
+    assert!(none.stderr.contains("error: the text is too short"), "{}", none.stderr);
+}
+
+#[test]
+fn a_trace_that_cannot_be_written_is_loud_where_it_was_asked_for() {
+    if !Path::new("/dev/full").exists() {
+        return crate::binary::skipped("there is no /dev/full");
+    }
+    let runs = folder("full");
+    let full = at(&runs, &format!("{} --max-new-tokens 3 --trace /dev/full", GENERATE.join(" ")));
+    assert_eq!(full.code, 1);
+    assert!(
+        full.stderr.starts_with("error: cannot write the trace /dev/full\n"),
+        "{}",
+        full.stderr
+    );
+    let nowhere = at(&runs, &format!("{} --trace /no/such/folder/x", GENERATE.join(" ")));
+    assert_eq!(nowhere.code, 1);
+    let unkept =
+        at(Path::new("/proc/nowhere"), &format!("{} --max-new-tokens 3", GENERATE.join(" ")));
+    assert_eq!(unkept.code, 0, "a trace that nobody asked for stops nothing");
+    assert!(
+        unkept.stderr.starts_with("warning: no trace is kept of this run: "),
+        "{}",
+        unkept.stderr
+    );
+}
+
+#[test]
+fn what_is_no_trace_is_said_in_one_line() {
+    let runs = folder("damaged");
+    let file = runs.join("x.jsonl");
+    for (text, told) in [
+        ("", "a trace begins with a header, and there is none"),
+        ("hello\n", "line 1: no line of a trace: expected value"),
+        ("{\"type\":\"done\"}\n", "line 1: no line of a trace: missing field `prompt`"),
+    ] {
+        fs::write(&file, text).expect("writable");
+        for command in ["explain", "replay", "rescore"] {
+            let run = at(&runs, &format!("{command} {}", file.display()));
+            assert_eq!(run.code, 3, "{command}: {}", run.stderr);
+            assert!(run.stderr.contains(told), "{command}: {}", run.stderr);
+            assert_eq!(run.stderr.lines().count(), 1, "{command}: {}", run.stderr);
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! What a policy needs to know of the tokens below a head.
+
+use kelvin::pipeline::Shown;
+use kelvin::stage::Stage;
+use kelvin::{Pipeline, math};
+
+use super::tail::Tail;
+use crate::trace::Head;
+
+/// The first stage that removes tokens of the tail.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum FirstCut {
+    /// By rank, or by distance from the best.
+    Ranked,
+    /// By mass: the nucleus of this probability.
+    Nucleus(f64),
+    /// None: all can be drawn.
+    None,
+    /// The pick itself.
+    Greedy,
+}
+
+/// A policy, as far as it matters to the tail.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) first_cut: FirstCut,
+    /// The place of the first cut in the pipeline.
+    pub(super) place: Option<usize>,
+    /// The stages before it, and a draw.
+    pub(super) before: Pipeline,
+    /// The temperature that it sees.
+    t: f64,
+    /// Whether logits, of the tail too, may be lower than the model gave them.
+    lowers: bool,
+    /// Whether a stage before it may raise tokens of the tail, or asks for the whole distribution.
+    pub(super) looks_at_all: bool,
+}
+
+/// What a stage before the first cut is to the tail.
+enum Part {
+    /// It scales it.
+    Scale(f64),
+    /// It may lower some of it, or ban it.
+    Lowers,
+    /// It may raise some of it, or looks at all of it.
+    LooksAtAll,
+    /// It cuts.
+    Cut(FirstCut),
+}
+
+impl Plan {
+    pub(super) fn of(pipeline: &Pipeline) -> Self {
+        let mut plan = Self {
+            first_cut: if pipeline.is_greedy() { FirstCut::Greedy } else { FirstCut::None },
+            place: None,
+            before: Pipeline::neutral(),
+            t: 1.0,
+            lowers: false,
+            looks_at_all: false,
+        };
+        let mut before = Vec::new();
+        for (place, stage) in pipeline.stages().iter().enumerate() {
+            if pipeline.skips(stage.as_ref()) {
+                continue;
+            }
+            match part(stage.as_ref()) {
+                Part::Scale(t) => plan.t *= t,
+                Part::Lowers => plan.lowers = true,
+                Part::LooksAtAll => plan.looks_at_all = true,
+                Part::Cut(cut) => {
+                    (plan.first_cut, plan.place) = (cut, Some(place));
+                    break;
+                }
+            }
+            before.push(Shown(stage.as_ref()).to_string());
+        }
+        if !before.is_empty() {
+            plan.before = before.join(" | ").parse().expect("stages print as they parse");
+        }
+        plan
+    }
+
+    /// The same policy, its first cut replaced by that of the `k` best.
+    pub(super) fn with_top_k(&self, pipeline: &Pipeline, k: usize) -> Pipeline {
+        let text = |(place, stage): (usize, &Box<dyn Stage>)| match Some(place) == self.place {
+            true => format!("top-k({k})"),
+            false => Shown(stage.as_ref()).to_string(),
+        };
+        let stages: Vec<String> = pipeline.stages().iter().enumerate().map(text).collect();
+        stages.join(" | ").parse().expect("stages print as they parse")
+    }
+
+    /// Bounds on the tail's mass, in units of the weights that the head has at the first cut. `None`
+    /// where no token shows what a weight is worth.
+    pub(super) fn tail_mass(&self, head: &Weighed<'_>, tail: &Tail) -> Option<(f64, f64)> {
+        let (origin, unit) = head.reference()?;
+        if self.t == 1.0 && !self.lowers {
+            let all = unit * math::exp(head.head.log_sum - origin);
+            let rest = (all - head.total()).max(0.0);
+            return Some((rest, rest));
+        }
+        let (low, high) = tail.mass(origin, self.t);
+        Some((if self.lowers { 0.0 } else { unit * low }, unit * high))
+    }
+
+    /// How many tokens the nucleus has, where the head decides it.
+    pub(super) fn nucleus_size(&self, p: f64, head: &Weighed<'_>, tail: &Tail) -> Option<usize> {
+        let (low, high) = self.tail_mass(head, tail)?;
+        let last = f64::from(*head.head.logits.last()?);
+        let (origin, unit) = head.reference()?;
+        // an edited token outranks the tail only where it weighs more than the tail's best could
+        let least = if self.lowers { unit * math::exp((last - origin) / self.t) } else { -1.0 };
+        let mut weights: Vec<f64> = head.weights.iter().copied().filter(|&w| w > least).collect();
+        weights.sort_by(|a, b| b.total_cmp(a));
+        let size = |all: f64| {
+            let mut mass = 0.0;
+            let reaches = |weight: &f64| {
+                mass += weight;
+                mass >= p * all
+            };
+            weights.iter().position(reaches).map(|at| at + 1)
+        };
+        let slack = SLACK * (head.total() + high);
+        let (fewest, most) =
+            (size(head.total() + low - slack)?, size(head.total() + high + slack)?);
+        (fewest == most).then_some(most)
+    }
+}
+
+/// How far a sum in floats, of weights rounded to integers, may be off, as a share of it.
+const SLACK: f64 = 1e-9;
+
+fn part(stage: &dyn Stage) -> Part {
+    let first = first_argument(stage);
+    match (stage.info().name, first) {
+        ("temperature", Some(t)) => Part::Scale(t),
+        ("top-k" | "min-p", ..) => Part::Cut(FirstCut::Ranked),
+        ("top-p", Some(p)) if n_arguments(stage) == 1 => Part::Cut(FirstCut::Nucleus(p)),
+        ("repetition-penalty", Some(penalty)) if penalty >= 1.0 => Part::Lowers,
+        ("presence-penalty" | "frequency-penalty", Some(penalty)) if penalty >= 0.0 => Part::Lowers,
+        ("no-repeat-ngram-size" | "banned-tokens", ..) => Part::Lowers,
+        _ => Part::LooksAtAll,
+    }
+}
+
+fn arguments(stage: &dyn Stage) -> String {
+    let mut text = String::new();
+    stage.write_arguments(&mut text).expect("a string takes all");
+    text
+}
+
+fn n_arguments(stage: &dyn Stage) -> usize {
+    arguments(stage).split(',').count()
+}
+
+fn first_argument(stage: &dyn Stage) -> Option<f64> {
+    arguments(stage).split(',').next()?.trim().parse().ok()
+}
+
+/// A head with the weight of each of its tokens at the first cut.
+#[derive(Debug)]
+pub(super) struct Weighed<'a> {
+    pub(super) head: &'a Head,
+    /// In the head's order; 0 for what was banned.
+    pub(super) weights: Vec<f64>,
+    /// Whether no stage before the first cut may have changed the token's logit.
+    pub(super) is_as_given: Vec<bool>,
+}
+
+impl Weighed<'_> {
+    pub(super) fn total(&self) -> f64 {
+        self.weights.iter().sum()
+    }
+
+    /// A logit and its weight: those of the heaviest token whose logit is the model's.
+    fn reference(&self) -> Option<(f64, f64)> {
+        let tokens = self.weights.iter().zip(&self.head.logits).zip(&self.is_as_given);
+        let as_given = tokens.filter(|((weight, _), is_as_given)| **is_as_given && **weight > 0.0);
+        let best = as_given.max_by(|((a, _), _), ((b, _), _)| a.total_cmp(b));
+        best.map(|((&weight, &logit), _)| (f64::from(logit), weight))
+    }
+}
