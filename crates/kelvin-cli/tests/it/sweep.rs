@@ -377,3 +377,31 @@ fn killed_anywhere_it_goes_on() {
     swept(&dir, "out", MEDIUM);
     assert_same(&dir.join("whole"), &dir.join("out"));
 }
+
+/// Without a model: the laws of the cells, and what was drawn from them.
+#[test]
+fn a_row_of_logits_is_swept_exactly() {
+    let args = "sweep --example pizza -g temperature=0.5,1 -g top-k=2,off -n 100 --target pizza --seed 1 --json";
+    let all = kelvin(&args.split_whitespace().collect::<Vec<_>>()).json();
+    let cells = all["cells"].as_array().expect("a list");
+    assert_eq!(cells.len(), 4);
+    for cell in cells {
+        let settings = &cell["settings"];
+        let flags = format!(
+            "next --example pizza --temperature {} --top-k {} --draws 100 --seed 1 --json",
+            settings["temperature"].as_str().expect("a text"),
+            settings["top_k"].as_str().expect("a text"),
+        );
+        let next = kelvin(&flags.split_whitespace().collect::<Vec<_>>()).json();
+        assert_eq!(cell["entropy_nats"], next["entropy_nats"]);
+        assert_eq!(cell["kept"], next["kept"]);
+        let target =
+            next["final"].as_array().expect("a list").iter().find(|it| it["token"] == "pizza");
+        assert_eq!(cell["target"]["p"], target.expect("it is kept")["p"]);
+        let id = target.expect("it is kept")["id"].to_string();
+        assert_eq!(cell["target"]["count"], next["draws"][id]);
+    }
+    let typo = kelvin(&["sweep", "--example", "pizza", "--target", "piza"]);
+    assert_eq!(typo.code, 2);
+    assert!(typo.stderr.contains("did you mean pizza?"), "{}", typo.stderr);
+}

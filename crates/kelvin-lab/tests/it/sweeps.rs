@@ -19,7 +19,7 @@ fn manifest(grid: &[&str], n: u32, shard: &str) -> Manifest {
         kelvin: "1".to_owned(),
         model: ModelId {
             name: "m".to_owned(),
-            sha256: "0".to_owned(),
+            sha256: [("m.gguf", "0")].into_iter().collect(),
             dtype: "F32".to_owned(),
             activations: "int8".to_owned(),
             profile: "fast".to_owned(),
@@ -273,7 +273,7 @@ mod tables {
             "prompt: 1, prompt_text: \"Two, or \"three\"\", sample: 1, ",
             "seed: 18446744073709551615, stream: 9, ",
             "token_ids: [4294967295, 4294967294, 4294967295], finish: \"length\", n_tokens: 3, ",
-            "raw_nats: 1.5666666666666667, ",
+            "raw_nats: 1.56666666666666",
             "kept: 7.0, ",
         ] {
             assert!(row.contains(part), "{part} is not in {row}");

@@ -7,6 +7,7 @@ mod identity;
 mod journal;
 mod progress;
 mod prompts;
+mod single;
 mod table;
 
 use anyhow::Result;
@@ -29,6 +30,7 @@ use crate::exit::{Code, Failure};
 use crate::experiment::{Cell, Ended, Experiment, Prompt, Rows};
 use crate::load::{self, Loaded};
 use crate::playback;
+use crate::settings::Policy;
 use crate::term::number::{bytes, counted};
 
 /// More samples than this are taken for a slip of the finger.
@@ -37,6 +39,9 @@ const MOST_SAMPLES: usize = 10_000_000;
 /// Runs the command.
 pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Code> {
     let grid = cells::grid(matches)?;
+    if text(matches, "example").is_some() {
+        return single::run(matches, &grid, console);
+    }
     let texts = prompts::read(matches)?;
     let folder = text(matches, "out").map(Folder::new);
     let begun = folder.as_ref().map(Folder::manifest).transpose()?.flatten();
@@ -44,11 +49,7 @@ pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Cod
     let (mut loaded, (cells, policies)) = load::with_policies(matches, console, |defaults, _| {
         cells::policies(matches, &grid, defaults)
     })?;
-    let mut warnings: Vec<String> =
-        policies.iter().flat_map(|policy| policy.warnings.iter().cloned()).collect();
-    warnings.sort_unstable();
-    warnings.dedup();
-    console.warn_all(&warnings)?;
+    warn(&policies, console)?;
     let stops = match matches.get_many::<String>("stop") {
         Some(stops) => stops.cloned().collect(),
         None => policies[0].stops.clone().map_or_else(Vec::new, |(stops, _)| stops),
@@ -62,6 +63,17 @@ pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Cod
         }
         folder => job.estimate(folder.as_ref(), matches.get_flag("json"), console),
     }
+}
+
+/// Says what the policies deserve, each warning once.
+fn warn(policies: &[Policy], console: &mut Console<'_>) -> Result<()> {
+    let mut warnings: Vec<String> = Vec::new();
+    for warning in policies.iter().flat_map(|policy| &policy.warnings) {
+        if !warnings.contains(warning) {
+            warnings.push(warning.clone());
+        }
+    }
+    Ok(console.warn_all(&warnings)?)
 }
 
 /// The prompts, as text or as messages.
