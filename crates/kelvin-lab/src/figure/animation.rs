@@ -100,12 +100,14 @@ impl Frame {
         let all = Bars::new(self.rows.iter().map(|row| row.p));
         let picked = self.rows.iter().map(|row| if row.is_picked { row.p } else { 0.0 });
         let raw = Bars::new(self.rows.iter().map(|row| row.raw_p)).all_hollow();
-        let texts = self.rows.iter().map(|row| {
-            if row.p > 0.0 { format!("{:.3}", row.p) } else { "removed".to_owned() }
-        });
-        let names = self.rows.iter().map(|row| {
-            if row.is_picked { format!("▶ {}", row.name) } else { row.name.clone() }
-        });
+        let texts = self
+            .rows
+            .iter()
+            .map(|row| if row.p > 0.0 { format!("{:.3}", row.p) } else { "removed".to_owned() });
+        let names = self
+            .rows
+            .iter()
+            .map(|row| if row.is_picked { format!("▶ {}", row.name) } else { row.name.clone() });
         let names = names.chain(std::iter::repeat_n(String::new(), ROWS)).take(ROWS);
         let panel = Panel::new(self.words())
             .with_axes(

@@ -100,13 +100,7 @@ impl Page {
         }
     }
 
-    fn panel(
-        &mut self,
-        panel: &Panel,
-        (x, y): (f64, f64),
-        size: (f64, f64),
-        margins: (f64, f64),
-    ) {
+    fn panel(&mut self, panel: &Panel, (x, y): (f64, f64), size: (f64, f64), margins: (f64, f64)) {
         let transform = Some(format!("translate({x},{y})"));
         self.scene.add(Primitive::GroupStart { transform, title: None, extra_attrs: None });
         let frame = Frame::new(panel, size, margins, self.theme);
