@@ -6,6 +6,7 @@ pub(crate) mod context;
 pub(crate) mod engine;
 pub(crate) mod explain;
 pub(crate) mod lesson;
+pub(crate) mod plot;
 pub(crate) mod policy;
 pub(crate) mod randomness;
 pub(crate) mod replay;
@@ -42,8 +43,8 @@ pub(crate) fn command() -> Command {
         .arg(quiet().global(true))
         .subcommands([generate(), chat(), next(), explain::command(), replay::command()])
         .subcommands([rescore::command(), compare::command(), sweep::command(), sweep::merge()])
-        .subcommands([score(), train::command(), tour(), lesson::command(), models(), stages(), presets()])
-        .subcommands([examples(), doctor(), bench(), completions()])
+        .subcommands([plot::command(), score(), train::command(), tour(), lesson::command()])
+        .subcommands([models(), stages(), presets(), examples(), doctor(), bench(), completions()])
 }
 
 fn styles() -> Styles {

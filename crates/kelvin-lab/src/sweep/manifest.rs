@@ -38,8 +38,8 @@ pub struct Manifest {
 pub struct ModelId {
     /// What it is called.
     pub name: String,
-    /// The hash of its files, tokenizer included.
-    pub sha256: String,
+    /// The hash of each of its files, tokenizer included, by name.
+    pub sha256: Value,
     /// What its weights are held in.
     pub dtype: String,
     /// What its weights meet.

@@ -7,6 +7,8 @@ mod identity;
 mod journal;
 mod progress;
 mod prompts;
+mod report;
+mod single;
 mod table;
 
 use anyhow::Result;
@@ -29,6 +31,7 @@ use crate::exit::{Code, Failure};
 use crate::experiment::{Cell, Ended, Experiment, Prompt, Rows};
 use crate::load::{self, Loaded};
 use crate::playback;
+use crate::settings::{self, Policy};
 use crate::term::number::{bytes, counted};
 
 /// More samples than this are taken for a slip of the finger.
@@ -37,6 +40,9 @@ const MOST_SAMPLES: usize = 10_000_000;
 /// Runs the command.
 pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Code> {
     let grid = cells::grid(matches)?;
+    if text(matches, "example").is_some() {
+        return single::run(matches, &grid, console);
+    }
     let texts = prompts::read(matches)?;
     let folder = text(matches, "out").map(Folder::new);
     let begun = folder.as_ref().map(Folder::manifest).transpose()?.flatten();
@@ -44,17 +50,14 @@ pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Cod
     let (mut loaded, (cells, policies)) = load::with_policies(matches, console, |defaults, _| {
         cells::policies(matches, &grid, defaults)
     })?;
-    let mut warnings: Vec<String> =
-        policies.iter().flat_map(|policy| policy.warnings.iter().cloned()).collect();
-    warnings.sort_unstable();
-    warnings.dedup();
-    console.warn_all(&warnings)?;
+    warn(&policies, console)?;
     let stops = match matches.get_many::<String>("stop") {
         Some(stops) => stops.cloned().collect(),
         None => policies[0].stops.clone().map_or_else(Vec::new, |(stops, _)| stops),
     };
     let prompts = read_prompts(matches, texts, &mut loaded, randomness)?;
-    let job = Job::new(matches, &loaded, (grid, cells), prompts, stops, randomness)?;
+    let grid = (grid, cells, &policies[..]);
+    let job = Job::new(matches, &loaded, grid, prompts, stops, randomness)?;
     job.introduce(&randomness, console)?;
     match folder {
         Some(folder) if !matches.get_flag("dry-run") => {
@@ -62,6 +65,17 @@ pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Cod
         }
         folder => job.estimate(folder.as_ref(), matches.get_flag("json"), console),
     }
+}
+
+/// Says what the policies deserve, each warning once.
+fn warn(policies: &[Policy], console: &mut Console<'_>) -> Result<()> {
+    let mut warnings: Vec<String> = Vec::new();
+    for warning in policies.iter().flat_map(|policy| &policy.warnings) {
+        if !warnings.contains(warning) {
+            warnings.push(warning.clone());
+        }
+    }
+    Ok(console.warn_all(&warnings)?)
 }
 
 /// The prompts, as text or as messages.
@@ -92,6 +106,10 @@ fn read_prompts(
 struct Job<'a> {
     loaded: &'a Loaded,
     cells: Vec<Cell>,
+    /// Who set the values of each cell.
+    origins: Vec<String>,
+    /// The command that does it again.
+    again: String,
     prompts: Vec<Prompt>,
     manifest: Manifest,
     detok: Detok,
@@ -101,7 +119,7 @@ impl<'a> Job<'a> {
     fn new(
         matches: &ArgMatches,
         loaded: &'a Loaded,
-        (grid, cells): (Grid, Vec<Cell>),
+        (grid, cells, policies): (Grid, Vec<Cell>, &[Policy]),
         prompts: Vec<Prompt>,
         stop: Vec<String>,
         randomness: Randomness,
@@ -125,7 +143,11 @@ impl<'a> Job<'a> {
             Failure::typed(format!("{what}, at most {MOST_SAMPLES} together"))
         })?;
         let detok = Detok::new(stop)?;
-        Ok(Self { loaded, cells, prompts, manifest, detok })
+        let origins = policies
+            .iter()
+            .map(|policy| settings::origins(&policy.settings, |setting| setting.name).join(" · "));
+        let (origins, again) = (origins.collect(), report::again(matches, &manifest));
+        Ok(Self { loaded, cells, origins, again, prompts, manifest, detok })
     }
 
     /// What is swept, before it is.
@@ -188,6 +210,7 @@ impl<'a> Job<'a> {
         }
         console.talk(&footer)?;
         let cells = folder.tabulate(&journal)?;
+        folder.write_report(&report::html(self, &journal)?)?;
         report(&Summary { manifest: &self.manifest, cells }, json, console)?;
         self.tell_failures(&failures, console)
     }
