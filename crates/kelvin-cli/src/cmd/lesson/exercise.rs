@@ -121,7 +121,7 @@ impl Answer {
         match self {
             Self::Word(word) => word.clone(),
             Self::Number(number, within) => {
-                let places = (0..6).find(|&places| 0.5 * math_pow10(places) <= *within);
+                let places = (0..6).find(|&places| 0.5 * one_in_ten_to(places) <= *within);
                 let places = if *within > 0.0 { places.unwrap_or(6) } else { 0 };
                 format!("{number:.places$}")
             }
@@ -130,7 +130,7 @@ impl Answer {
 }
 
 /// Ten to the power of minus `places`.
-fn math_pow10(places: usize) -> f64 {
+fn one_in_ten_to(places: usize) -> f64 {
     (0..places).fold(1.0, |power, _| power / 10.0)
 }
 

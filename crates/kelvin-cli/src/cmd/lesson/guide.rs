@@ -67,7 +67,10 @@ impl<'a, 'c> Guide<'a, 'c> {
                 Err(Stopped::Left) => return self.leave(at),
             }
         }
-        self.console.talk(&format!("the end of lesson {} · kelvin lesson lists the others", self.lesson.number))?;
+        self.console.talk(&format!(
+            "the end of lesson {} · kelvin lesson lists the others",
+            self.lesson.number
+        ))?;
         Ok(Code::Done)
     }
 

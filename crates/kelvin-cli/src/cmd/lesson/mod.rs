@@ -65,7 +65,8 @@ fn list(console: &mut Console<'_>) -> Result<Code> {
         table.row([String::new(), String::new(), format!("  {}", lesson.summary)]);
     }
     table.write(console.out)?;
-    console.talk("\nkelvin lesson 1 begins; --all tells a lesson at once, --export html as a page")?;
+    console
+        .talk("\nkelvin lesson 1 begins; --all tells a lesson at once, --export html as a page")?;
     Ok(Code::Done)
 }
 

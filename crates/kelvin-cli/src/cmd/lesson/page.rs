@@ -28,7 +28,11 @@ pub(super) fn write(lesson: &Lesson, workshop: &mut Workshop) -> Result<Option<S
     let blocks = lesson.preface.iter().map(|block| (None, block));
     let stations = lesson.stations.iter().enumerate();
     let of_stations = stations.flat_map(|(at, station)| {
-        station.blocks.iter().enumerate().map(move |(nth, block)| ((nth == 0).then_some((at, station)), block))
+        station
+            .blocks
+            .iter()
+            .enumerate()
+            .map(move |(nth, block)| ((nth == 0).then_some((at, station)), block))
     });
     for (heading, block) in blocks.chain(of_stations) {
         if let Some((at, station)) = heading {
@@ -88,7 +92,10 @@ impl Page<'_> {
             let code = match commands.manner {
                 Manner::Figure => self.figure(line)?,
                 Manner::Here => {
-                    self.run(line, "<p>This one speaks of the machine that it runs on: try it on yours.</p>");
+                    self.run(
+                        line,
+                        "<p>This one speaks of the machine that it runs on: try it on yours.</p>",
+                    );
                     Code::Done
                 }
                 _ => {
@@ -107,7 +114,9 @@ impl Page<'_> {
 
     fn run(&mut self, line: &str, output: &str) {
         let line = escaped(line);
-        self.push(&format!("<figure class=\"run\"><figcaption>{line}</figcaption>{output}</figure>\n"));
+        self.push(&format!(
+            "<figure class=\"run\"><figcaption>{line}</figcaption>{output}</figure>\n"
+        ));
     }
 
     /// A picture for each theme, each for itself: names inside one would meet those of another.
@@ -132,7 +141,9 @@ impl Page<'_> {
     fn exercise(&mut self, exercise: &Exercise) -> Result<Code> {
         let right = escaped(&self.workshop.answer(exercise)?.shown());
         let question = inline(&exercise.ask);
-        self.push(&format!("<section class=\"exercise\">\n<p><strong>Exercise.</strong> {question}</p>\n"));
+        self.push(&format!(
+            "<section class=\"exercise\">\n<p><strong>Exercise.</strong> {question}</p>\n"
+        ));
         if !exercise.hint.is_empty() {
             let hint = inline(&exercise.hint);
             self.push(&format!("<details><summary>Hint</summary><p>{hint}</p></details>\n"));
@@ -181,5 +192,7 @@ fn escaped(text: &str) -> String {
 /// What a terminal shows; its colours are variables of the page's style.
 fn colored(text: &str) -> String {
     let converter = ansi_to_html::Converter::new().four_bit_var_prefix(Some("ansi-".to_owned()));
-    converter.convert(text).unwrap_or_else(|_| escaped(&anstream::adapter::strip_str(text).to_string()))
+    converter
+        .convert(text)
+        .unwrap_or_else(|_| escaped(&anstream::adapter::strip_str(text).to_string()))
 }

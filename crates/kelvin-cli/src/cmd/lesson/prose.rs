@@ -17,14 +17,18 @@ const WIDEST: usize = 88;
 ///
 /// Those of the writer.
 pub(super) fn write(out: &mut dyn Write, markdown: &str, columns: usize) -> io::Result<()> {
-    let mut page = Page { out, columns: columns.min(WIDEST), flow: Flow::default(), nesting: Vec::new() };
+    let mut page =
+        Page { out, columns: columns.min(WIDEST), flow: Flow::default(), nesting: Vec::new() };
     Parser::new(markdown).try_for_each(|event| page.event(event))
 }
 
 /// What a block stands in.
 enum Nesting {
     /// An item of a list, with the sign that its first line still has to get.
-    Item { sign: String, is_new: bool },
+    Item {
+        sign: String,
+        is_new: bool,
+    },
     /// A list, with the number of its next item.
     List(Option<u64>),
     Quote,
@@ -138,7 +142,8 @@ impl Nesting {
         let quiet = theme::QUIET;
         match self {
             Self::Item { sign, is_new } => {
-                let sign = if std::mem::take(is_new) { sign.clone() } else { " ".repeat(width(sign)) };
+                let sign =
+                    if std::mem::take(is_new) { sign.clone() } else { " ".repeat(width(sign)) };
                 write!(out, "{sign}")
             }
             Self::List(_) => Ok(()),

@@ -43,7 +43,10 @@ pub(super) enum Block {
     /// Markdown.
     Prose(&'static str),
     /// A file for the commands.
-    File { name: &'static str, text: &'static str },
+    File {
+        name: &'static str,
+        text: &'static str,
+    },
     Commands(Commands),
     Exercise(Exercise),
 }
@@ -184,17 +187,10 @@ fn block(info: &'static str, body: &'static str) -> Result<Block, String> {
 }
 
 impl Commands {
-    fn parse<'a>(
-        words: impl Iterator<Item = &'a str>,
-        body: &str,
-    ) -> Result<Self, String> {
+    fn parse<'a>(words: impl Iterator<Item = &'a str>, body: &str) -> Result<Self, String> {
         let lines = body.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned);
-        let mut commands = Self {
-            lines: lines.collect(),
-            manner: Manner::Data,
-            is_kept: false,
-            head: usize::MAX,
-        };
+        let mut commands =
+            Self { lines: lines.collect(), manner: Manner::Data, is_kept: false, head: usize::MAX };
         for word in words {
             match (word, word.strip_prefix("head=")) {
                 ("talk", _) => commands.manner = Manner::Talk,
@@ -232,7 +228,8 @@ mod tests {
         assert!(matches!(lesson.preface[..], [Block::Prose("Before.")]));
         let titles: Vec<&str> = lesson.stations.iter().map(|it| it.title.as_str()).collect();
         assert_eq!(titles, ["One", "Two"]);
-        let [Block::Prose(prose), Block::Commands(commands)] = &lesson.stations[0].blocks[..] else {
+        let [Block::Prose(prose), Block::Commands(commands)] = &lesson.stations[0].blocks[..]
+        else {
             panic!("{:?}", lesson.stations[0].blocks)
         };
         assert!(prose.starts_with("Prose *here*.") && prose.contains("## no heading"), "{prose}");

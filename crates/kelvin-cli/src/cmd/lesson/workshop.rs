@@ -96,7 +96,8 @@ impl Workshop {
             return Ok(told);
         }
         let said = anstream::adapter::strip_str(&told.all).to_string();
-        Err(Failure::failed(format!("{line}: it ended otherwise than the lesson says\n{said}")).into())
+        Err(Failure::failed(format!("{line}: it ended otherwise than the lesson says\n{said}"))
+            .into())
     }
 
     /// Runs a command line as the shell would, in the folder, and catches what it says.
@@ -105,7 +106,8 @@ impl Workshop {
     ///
     /// The line is none of `kelvin`; the operating system's. An error of the command is none: it is told.
     fn run(&mut self, line: &str) -> Result<Told> {
-        let words = shlex::split(line).filter(|words| words.first().is_some_and(|it| it == "kelvin"));
+        let words =
+            shlex::split(line).filter(|words| words.first().is_some_and(|it| it == "kelvin"));
         let words = words.with_context(|| format!("{line:?} is no command line of kelvin"))?;
         let (data, all) = (RefCell::default(), RefCell::default());
         let mut console = Console {
@@ -141,7 +143,8 @@ impl Workshop {
             Source::Value(value) => value.clone(),
             Source::Command { line, pointer } => {
                 let told = self.run_as(line, Manner::Data)?;
-                let lines = told.data.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+                let lines =
+                    told.data.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
                 let mut found = lines.filter_map(|json| json.pointer(pointer).cloned());
                 found.next().unwrap_or_default()
             }
