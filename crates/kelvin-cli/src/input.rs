@@ -24,6 +24,23 @@ pub(crate) struct Row {
 }
 
 impl Row {
+    /// The row of a file, `-` for stdin.
+    ///
+    /// # Errors
+    ///
+    /// Something read: no such file, or one that [`parse`](Self::parse) refuses.
+    pub(crate) fn read(path: &str) -> Result<Self, Failure> {
+        let name = if path == "-" { "stdin" } else { path };
+        let json = if path == "-" {
+            std::io::read_to_string(std::io::stdin())
+        } else {
+            std::fs::read_to_string(path)
+        };
+        let json =
+            json.map_err(|error| Failure::read(format!("cannot read {name}")).caused_by(error))?;
+        Self::parse(&json).map_err(|failure| failure.inside(name))
+    }
+
     /// Reads a row from JSON.
     ///
     /// # Errors

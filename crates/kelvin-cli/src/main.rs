@@ -22,6 +22,7 @@ mod playback;
 mod rerun;
 mod runs;
 mod settings;
+mod stories;
 mod suggest;
 mod term;
 mod usage;
@@ -83,6 +84,7 @@ fn run(matches: Result<ArgMatches, clap::Error>, console: &mut Console<'_>) -> R
         "train" => cmd::train::run(matches, console),
         "sweep" => cmd::sweep::run(matches, console),
         "merge" => cmd::merge::run(matches, console),
+        "plot" => cmd::plot::run(matches, console),
         "tour" => cmd::tour::run(matches, console),
         "models" => cmd::models::run(matches, console),
         "doctor" => cmd::doctor::run(matches, console),

@@ -3,12 +3,12 @@
 //! Nothing here knows a model or a clock. The same numbers give the same bytes.
 //!
 //! ```
-//! use kelvin_lab::figure::{Axis, Figure, Ink};
+//! use kelvin_lab::figure::{Axis, Figure, Ink, Panel, Theme};
 //!
-//! let figure = Figure::new("Squares")
+//! let panel = Panel::new("Squares")
 //!     .with_axes(Axis::linear("x"), Axis::linear("x²"))
 //!     .line("exact", Ink::Blue, (0..5).map(|x| (f64::from(x), f64::from(x * x))));
-//! assert!(figure.to_svg().starts_with("<svg "));
+//! assert!(Figure::from(panel).to_svg(Theme::Light).starts_with("<svg "));
 //! ```
 
 #![forbid(unsafe_code)]

@@ -1,8 +1,10 @@
 //! Reports: one self-contained HTML file that opens from disk, without script or network.
 
+mod comparison;
 mod page;
 mod story;
 
+pub use comparison::{Compared, Comparison};
 pub use story::{Alternative, Story, Word};
 
 /// A report, section by section.

@@ -102,7 +102,7 @@ static HF: Dialect = Dialect {
     name: "hf",
     aliases: &["transformers"],
     version: "Hugging Face transformers 5.23.0, generate",
-    summary: "Hugging Face transformers: top-k 50 unless told, tied tokens stay",
+    summary: "Hugging Face transformers 5.23: top-k 50 unless told, tied tokens stay",
     floats: Some(F32_UPWARDS),
     entries: Some(&[
         plain("logit-bias"),

@@ -103,7 +103,7 @@ fn single() -> [Arg; 3] {
     ]
 }
 
-fn output() -> [Arg; 4] {
+fn output() -> [Arg; 5] {
     let show = Arg::new("show").long("show").value_name("N").value_parser(value_parser!(u32));
     [
         Arg::new("metrics")
@@ -119,6 +119,11 @@ fn output() -> [Arg; 4] {
             .value_name("FILE")
             .conflicts_with("example")
             .help("A text to hold the samples' bytes to: the area under a divergence frontier"),
+        Arg::new("report")
+            .long("report")
+            .value_name("FILE")
+            .conflicts_with("example")
+            .help("Write a page too (HTML): the table, a figure, texts that show what else could have come"),
         show.default_value("1").help("Samples of each prompt shown side by side; 0 for none"),
         json(),
     ]

@@ -56,8 +56,8 @@ fn dialect_names() -> String {
 /// Every dialect on a line of its own.
 fn dialects() -> String {
     let line = |dialect: &&Dialect| {
-        let Dialect { name, version, summary, .. } = dialect;
-        format!("  {name:<7} {summary} ({version})")
+        let Dialect { name, summary, .. } = dialect;
+        format!("  {name:<7} {summary}")
     };
     let lines: Vec<String> = dialect::ALL.iter().map(line).collect();
     format!(

@@ -11,6 +11,7 @@ pub(crate) mod generate;
 pub(crate) mod merge;
 pub(crate) mod models;
 pub(crate) mod next;
+pub(crate) mod plot;
 pub(crate) mod presets;
 pub(crate) mod replay;
 pub(crate) mod rescore;

@@ -51,7 +51,7 @@ fn rerun(transcript: &str) -> String {
 }
 
 /// Splits at spaces outside double quotes.
-fn words(line: &str) -> Vec<String> {
+pub(crate) fn words(line: &str) -> Vec<String> {
     let mut words = Vec::new();
     for (at, part) in line.split('"').enumerate() {
         if at % 2 == 1 {

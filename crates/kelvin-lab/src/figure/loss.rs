@@ -1,6 +1,6 @@
 //! How the loss fell while a model was trained.
 
-use super::{Axis, Figure, Ink};
+use super::{Axis, Figure, Ink, Panel};
 
 /// Means drawn of the training loss, at most: more than that is noise on a page.
 const MOST: usize = 240;
@@ -18,7 +18,7 @@ const WIDE: f64 = 16.0;
 /// }
 /// losses.validate(100, 0.5);
 /// assert_eq!(losses.lowest(), Some((100, 0.5)));
-/// assert!(losses.figure("a run").to_svg().contains("at step 100"));
+/// assert!(losses.figure("a run").to_svg(kelvin_lab::figure::Theme::Light).contains("at step 100"));
 /// ```
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct LossCurves {
@@ -50,10 +50,10 @@ impl LossCurves {
         let bins = self.bins();
         let label = "loss (nats per token)";
         let y = if self.is_wide(&bins) { Axis::log(label) } else { Axis::linear(label) };
-        let figure = Figure::new(title).with_axes(Axis::linear("step"), y);
-        let figure = self.with_training(figure, &bins);
+        let panel = Panel::new(title).with_axes(Axis::linear("step"), y);
+        let panel = self.with_training(panel, &bins);
         let validation = self.validation.iter().map(|&(step, loss)| (f64::from(step), loss));
-        let figure = figure.line("validation", Ink::Orange, validation.clone()).dots(
+        let panel = panel.line("validation", Ink::Orange, validation.clone()).dots(
             "",
             Ink::Orange,
             validation,
@@ -61,17 +61,17 @@ impl LossCurves {
         match self.lowest() {
             Some((step, loss)) => {
                 let name = format!("lowest validation: {loss:.4} at step {step}");
-                figure.dots(name, Ink::Green, [(f64::from(step), loss)])
+                panel.dots(name, Ink::Green, [(f64::from(step), loss)]).into()
             }
-            None => figure,
+            None => panel.into(),
         }
     }
 
-    fn with_training(&self, figure: Figure, bins: &[Bin]) -> Figure {
+    fn with_training(&self, panel: Panel, bins: &[Bin]) -> Panel {
         let means = bins.iter().map(|bin| (bin.step, bin.mean));
         match self.width() {
-            1 => figure.line("training", Ink::Blue, means),
-            width => figure
+            1 => panel.line("training", Ink::Blue, means),
+            width => panel
                 .band("", Ink::Blue, bins.iter().map(|bin| (bin.step, bin.lowest, bin.highest)))
                 .line(format!("training, mean of {width} steps"), Ink::Blue, means),
         }

@@ -81,7 +81,7 @@ fn story(story: &Story) -> Markup {
     html! {
         div.story {
             @if !story.label.is_empty() { h3 { (story.label) } }
-            p.text {
+            div.text {
                 span.prompt { (story.prompt) }
                 @for word in &story.words { (token(word)) }
             }
@@ -97,15 +97,11 @@ fn token(word: &Word) -> Markup {
             span.tip role="tooltip" {
                 b { (visible(&word.text)) } " " (percent(word.p)) " (raw " (percent(word.raw_p)) ")" br;
                 (format!("{:.2}", word.raw_entropy_nats)) " nats raw · " (word.kept) " kept"
-                @if !word.alternatives.is_empty() {
-                    table {
-                        @for other in &word.alternatives {
-                            tr {
-                                td { (visible(&other.text)) }
-                                td { (other.p.map_or("–".to_owned(), percent)) }
-                                td { (percent(other.raw_p)) }
-                            }
-                        }
+                span.others {
+                    @for other in &word.alternatives {
+                        span { (visible(&other.text)) }
+                        span { (other.p.map_or("–".to_owned(), percent)) }
+                        span { (percent(other.raw_p)) }
                     }
                 }
             }

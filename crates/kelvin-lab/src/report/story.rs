@@ -1,6 +1,6 @@
 //! A text whose tokens say how likely they were.
 
-use kelvin::math;
+use kelvin::{TokenId, math};
 
 use crate::trace::{Names, Sequence, Step};
 
@@ -49,15 +49,15 @@ pub struct Alternative {
 impl Story {
     /// The story of a recorded sequence.
     pub fn of(sequence: &Sequence, names: &Names, label: impl Into<String>) -> Self {
-        let words = sequence.steps.iter().map(|step| Word::of(step, names)).collect();
+        let name = |id| names.get(id).map_or(format!("#{id}"), |text| text.to_lossy().into_owned());
+        let words = sequence.steps.iter().map(|step| Word::of(step, name)).collect();
         Self { label: label.into(), prompt: sequence.header.text.clone(), words }
     }
 }
 
 impl Word {
-    /// A word of a trace; its alternatives are those that the trace lists.
-    pub fn of(step: &Step, names: &Names) -> Self {
-        let name = |id| names.get(id).map_or(format!("#{id}"), |text| text.to_lossy().into_owned());
+    /// The word of a step, by the texts of its tokens; its alternatives are those that the step lists.
+    pub fn of(step: &Step, name: impl Fn(TokenId) -> String) -> Self {
         let total = step.draw.map_or(1, |draw| draw.total).max(1) as f64;
         let listed = step.head.iter().flat_map(|head| {
             let rows = head.ids.iter().zip(&head.logits).zip(&head.weights);

@@ -337,7 +337,7 @@ fn a_bootstrap_of_two_is_that_of_enumeration() {
     let metric = find("length").expect("known");
     let samples = [sample(0, &[1], "length"), sample(1, &[1, 2, 3], "length")];
     let found = estimate(metric, &of(&samples)).expect("samples");
-    assert_eq!(found.value, 2.0);
+    close("the mean", found.value, 2.0, 1e-15);
     let interval = found.interval.expect("two samples");
     assert_eq!((interval.low, interval.high), (1.0, 3.0));
     let one = estimate(metric, &of(&samples[..1])).expect("a sample");
@@ -381,7 +381,7 @@ fn laws_differ_by_their_distances() {
     let apart = greedy.distance(&plain).expect("the same tokens");
     close("KL", apart.kl_nats, stats::surprisal_nats(plain.probabilities[0]), 1e-14);
     close("TV", apart.total_variation, plain.probabilities[1], 1e-14);
-    assert_eq!(plain.distance(&greedy).expect("the same tokens").kl_nats, f64::INFINITY);
+    assert!(plain.distance(&greedy).expect("the same tokens").kl_nats.is_infinite());
     let other = Law::of(&Pipeline::neutral(), &[0.0; 3]).expect("a usable row");
     assert_eq!(plain.distance(&other), None);
 }

@@ -3,10 +3,13 @@
 mod json;
 mod page;
 pub(crate) mod policy;
+mod report;
 mod row;
 mod side_by_side;
 mod single;
 mod target;
+
+use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::ArgMatches;
@@ -19,6 +22,7 @@ use crate::args::randomness::Randomness;
 use crate::console::Console;
 use crate::exit::{Code, Failure};
 use crate::playback;
+use crate::term::text::quoted;
 use crate::{models, suggest};
 
 /// What one model is tried with where nobody says.
@@ -61,6 +65,9 @@ pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Cod
     } else if !rows.is_empty() {
         page::write(&all, &metrics, console)?;
     }
+    if let Some(path) = plan.report.as_ref().filter(|_| !rows.is_empty()) {
+        report::write(&all, path, console)?;
+    }
     Ok(match rows {
         _ if playback::is_interrupted() => Code::Interrupted,
         rows if rows.iter().any(|row| !row.failures.is_empty()) => Code::Failed,
@@ -85,6 +92,8 @@ pub(crate) struct Plan {
     again: Vec<String>,
     /// Samples shown of each prompt.
     show: u32,
+    /// The page that is written.
+    report: Option<PathBuf>,
 }
 
 /// Everything that is told.
@@ -123,7 +132,8 @@ impl Plan {
             again.push(format!("--stop {}", quoted(stop)));
         }
         let show = matches.get_one("show").copied().unwrap_or(1);
-        Ok(Self { policies, n, max_new_tokens, randomness, is_coupled, again, show })
+        let report = text(matches, "report").map(PathBuf::from);
+        Ok(Self { policies, n, max_new_tokens, randomness, is_coupled, again, show, report })
     }
 
     /// The command that gives the same numbers.
@@ -149,15 +159,6 @@ impl Plan {
     pub(crate) fn stream(&self, place: usize) -> u64 {
         if self.is_coupled { 0 } else { place as u64 + 1 }
     }
-}
-
-/// A word as a shell reads it.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_=.,:/@+".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', "'\\''"))
 }
 
 /// What `-m` names; nothing, once, where nobody names a model.

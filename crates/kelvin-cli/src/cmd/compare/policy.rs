@@ -94,10 +94,11 @@ impl Values {
             }
             let arguments: Vec<String> = arguments
                 .iter()
-                .map(|(name, value)| match info.takes_list() {
-                    true => value.clone(),
-                    false => format!("{name}={value}"),
-                })
+                .map(
+                    |(name, value)| {
+                        if info.takes_list() { value.clone() } else { format!("{name}={value}") }
+                    },
+                )
                 .collect();
             let stage = kelvin::build_stage(info.name, &arguments.join(", "));
             stages.push(stage.map_err(|error| Failure::typed(error.to_string()))?);

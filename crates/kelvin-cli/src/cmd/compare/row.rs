@@ -8,6 +8,7 @@ use kelvin::TokenId;
 use kelvin_lab::Sample;
 use kelvin_lab::compare::{Divergence, first_divergence};
 use kelvin_lab::measure::Group;
+use kelvin_lab::report::Story;
 use kelvin_lm::generate::{Context, Detok};
 use kelvin_lm::tokenizer::{ShowSpecial, Tokenizer};
 use serde_json::Value;
@@ -17,8 +18,11 @@ use crate::args::context;
 use crate::console::Console;
 use crate::experiment::{Cell, Collected, Ended, Experiment, Prompt, Rows};
 use crate::load::{self, Loaded};
-use crate::memory;
 use crate::term::number::count;
+use crate::{memory, stories};
+
+/// Texts of each row that a report shows, at most.
+const STORIES: usize = 3;
 
 /// What one policy and model came to.
 #[derive(Debug)]
@@ -39,6 +43,8 @@ pub(crate) struct Row {
     pub(crate) speed: Option<f64>,
     /// Samples that could not go on, and why.
     pub(crate) failures: Vec<String>,
+    /// Some of its texts, where a report wants them.
+    pub(crate) stories: Vec<Story>,
 }
 
 /// The rows of a model, one for each policy; fewer where Ctrl-C ends it.
@@ -70,6 +76,9 @@ pub(super) fn of_model(
             count(plan.policies.len())
         ))?;
         let Some(mut row) = run((plan, place), &loaded, &prompts, &detok)? else { break };
+        if plan.report.is_some() {
+            row.stories = stories((plan, place), &loaded, &prompts, &row)?;
+        }
         row.parted = parted(rows.first().unwrap_or(&row), &row, &loaded.tokenizer);
         rows.push(row);
     }
@@ -107,7 +116,8 @@ fn run(
         prompts: &prompts,
         detok: detok.clone(),
         max_new_tokens: plan.max_new_tokens,
-        rows: Rows::that_fit(&loaded.model, longest + plan.max_new_tokens),
+        rows: Rows::that_fit(&loaded.model, longest + plan.max_new_tokens)
+            .at_most(plan.n as usize * prompts.len()),
     };
     let (start, mut collected) = (Instant::now(), Collected::default());
     if experiment.run(experiment.keys(plan.n), &mut collected)? == Ended::Interrupted {
@@ -130,7 +140,24 @@ fn run(
         parted: Vec::new(),
         speed: (seconds > 0.0 && n_tokens > 0).then(|| n_tokens as f64 / seconds),
         failures,
+        stories: Vec::new(),
     }))
+}
+
+/// The first sample of each prompt, up to as many as a page has room for.
+fn stories(
+    (plan, place): (&Plan, usize),
+    loaded: &Loaded,
+    prompts: &[Prompt],
+    row: &Row,
+) -> Result<Vec<Story>> {
+    let first = row.samples.iter().filter(|sample| sample.sample == 0).take(STORIES);
+    let pipeline = &plan.policies[place].pipeline;
+    let story = |sample: &Sample| {
+        let label = format!("{} · {}", row.model, row.policy);
+        stories::story(label, loaded, pipeline, (&prompts[sample.prompt], sample))
+    };
+    first.map(story).collect()
 }
 
 /// Where each sample parts from the first row's of the same prompt and number, and how many bytes of its

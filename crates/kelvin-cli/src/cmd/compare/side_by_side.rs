@@ -106,8 +106,8 @@ fn lines(text: &str, columns: usize) -> Vec<String> {
         lines.push(line.trim_end().to_owned());
     }
     if lines.len() > LINES {
-        lines.truncate(LINES);
-        lines[LINES - 1] = "…".to_owned();
+        lines.truncate(LINES - 1);
+        lines.push("…".to_owned());
     }
     lines
 }

@@ -103,7 +103,7 @@ fn table(target: &str, answers: &[Answer<'_>]) -> Table {
         ("95% interval".to_owned(), Align::Left),
         ("z".to_owned(), Align::Right),
         ("p-value".to_owned(), Align::Right),
-        ("".to_owned(), Align::Left),
+        (String::new(), Align::Left),
         (format!("n for ±{}", ERRORS[0]), Align::Right),
     ]);
     for (at, Answer { drawn, verdict }) in answers.iter().enumerate() {

@@ -92,6 +92,13 @@ impl Side {
         self.policy.settings.iter().find(|setting| setting.name == name)
     }
 
+    /// The first stage before this one that removed something, and that the other side lacks.
+    fn cut_before(&self, stage: &str, other: &Self) -> Option<&Setting> {
+        let before = self.step.stages.iter().take_while(|effect| effect.name != stage);
+        let mut cuts = before.filter(|effect| effect.removed > 0).map(|effect| effect.name);
+        self.setting(cuts.find(|name| other.setting(name).is_none())?)
+    }
+
     fn order(&self) -> Vec<&'static str> {
         self.policy.pipeline.stages().iter().map(|stage| stage.info().name).collect()
     }
@@ -173,7 +180,7 @@ impl Difference {
         };
         let only = |own: &Side, other: &Side| {
             let p: f64 = self.only(own, other).map(|id| own.law[id as usize]).sum();
-            json!({"count": self.only(own, other).count(), "p": p})
+            json!({"count": self.only(own, other).count(), "p": p + 0.0})
         };
         let listed = self.listed(show);
         json!({
@@ -303,30 +310,28 @@ impl Difference {
         ))
     }
 
-    /// The rule by which a stage of the one removes a token that the other keeps, where it shows.
+    /// Why a stage of the one removes a token that the other keeps, where it shows.
     #[expect(clippy::float_cmp, reason = "tokens tie when their logits are equal")]
-    fn why(
-        &self,
-        stage: &str,
-        token: TokenId,
-        remover: &Side,
-        keeper: &Side,
-    ) -> Option<&'static str> {
+    fn why(&self, stage: &str, token: TokenId, remover: &Side, keeper: &Side) -> Option<String> {
         let own = remover.setting(stage)?;
         let Some(theirs) = keeper.setting(stage) else {
-            return matches!(own.origin, Origin::Dialect(_)).then_some("it is set unasked");
+            let unasked = matches!(own.origin, Origin::Dialect(_));
+            return unasked.then(|| "it is set unasked".to_owned());
         };
         let drops = |setting: &Setting| setting.shown.contains("crossing=drop");
         if drops(own) && !drops(theirs) {
-            return Some("it drops the token that crosses the mass");
+            return Some("it drops the token that crosses the mass".to_owned());
         }
         let logit = |token: TokenId| self.subject.logits[token as usize];
         let stays = |other: &&TokenId| remover.law[**other as usize] > 0.0;
         let ties = self.tokens.iter().filter(stays).any(|&other| logit(other) == logit(token));
         if ties && own.shown != theirs.shown {
-            return Some("it ties with one that stays");
+            return Some("it ties with one that stays".to_owned());
         }
-        (remover.order() != keeper.order()).then_some("the stages run in another order")
+        if let Some(before) = remover.cut_before(stage, keeper) {
+            return Some(format!("{} has cut before it", before.shown));
+        }
+        (remover.order() != keeper.order()).then(|| "the stages run in another order".to_owned())
     }
 }
 

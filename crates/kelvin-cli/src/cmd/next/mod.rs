@@ -15,7 +15,7 @@ use crate::chat::Chat;
 use crate::console::Console;
 use crate::decision::{self, Look};
 use crate::examples;
-use crate::exit::{Code, Failure};
+use crate::exit::Code;
 use crate::input::Row;
 use crate::load;
 use crate::settings::{Policy, UNTOUCHED};
@@ -58,7 +58,7 @@ pub(crate) fn subject(
 ) -> Result<(Subject, Policy, GenerationDefaults)> {
     let (name, row) = match (policy::text(matches, "example"), policy::text(matches, "logits")) {
         (Some(name), _) => (name, examples::find(name)?.row()),
-        (None, Some(path)) => (if path == "-" { "stdin" } else { path }, read(path)?),
+        (None, Some(path)) => (if path == "-" { "stdin" } else { path }, Row::read(path)?),
         (None, None) => return of_model(matches, console),
     };
     let policy = Policy::resolve(matches, None)?;
@@ -87,16 +87,4 @@ fn of_model(
     let logits = Session::new(&loaded.model).with_context(context)?.feed(&ids)?.to_vec();
     let defaults = std::mem::take(&mut loaded.defaults);
     Ok((Subject::of_model(loaded, logits, prompt, history), policy, defaults))
-}
-
-fn read(path: &str) -> Result<Row> {
-    let name = if path == "-" { "stdin" } else { path };
-    let json = if path == "-" {
-        std::io::read_to_string(std::io::stdin())
-    } else {
-        std::fs::read_to_string(path)
-    };
-    let json =
-        json.map_err(|error| Failure::read(format!("cannot read {name}")).caused_by(error))?;
-    Ok(Row::parse(&json).map_err(|failure| failure.inside(name))?)
 }

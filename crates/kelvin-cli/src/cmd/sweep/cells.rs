@@ -75,7 +75,7 @@ fn args() -> impl Iterator<Item = Arg> {
 }
 
 /// The flags of the policy that were typed, as they would be typed again.
-fn fixed(matches: &ArgMatches) -> Vec<String> {
+pub(super) fn fixed(matches: &ArgMatches) -> Vec<String> {
     let given = args().filter(|arg| is_given(matches, arg.get_id().as_str()));
     let typed = given.flat_map(|arg| {
         let long = arg.get_long().unwrap_or_default().to_owned();

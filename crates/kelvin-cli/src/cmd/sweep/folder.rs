@@ -96,6 +96,15 @@ impl Folder {
         })
     }
 
+    /// Writes the page about it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Folder::write`].
+    pub(super) fn write_report(&self, html: &str) -> Result<(), Failure> {
+        self.write("report.html", |file| Ok(file.write_all(html.as_bytes())?))
+    }
+
     /// Writes the tables and the summary of the samples in a journal, in the order of their keys.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ mod identity;
 mod journal;
 mod progress;
 mod prompts;
+mod report;
 mod table;
 
 use anyhow::Result;
@@ -29,6 +30,7 @@ use crate::exit::{Code, Failure};
 use crate::experiment::{Cell, Ended, Experiment, Prompt, Rows};
 use crate::load::{self, Loaded};
 use crate::playback;
+use crate::settings::{self, Policy};
 use crate::term::number::{bytes, counted};
 
 /// More samples than this are taken for a slip of the finger.
@@ -54,7 +56,8 @@ pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Cod
         None => policies[0].stops.clone().map_or_else(Vec::new, |(stops, _)| stops),
     };
     let prompts = read_prompts(matches, texts, &mut loaded, randomness)?;
-    let job = Job::new(matches, &loaded, (grid, cells), prompts, stops, randomness)?;
+    let grid = (grid, cells, &policies[..]);
+    let job = Job::new(matches, &loaded, grid, prompts, stops, randomness)?;
     job.introduce(&randomness, console)?;
     match folder {
         Some(folder) if !matches.get_flag("dry-run") => {
@@ -92,6 +95,10 @@ fn read_prompts(
 struct Job<'a> {
     loaded: &'a Loaded,
     cells: Vec<Cell>,
+    /// Who set the values of each cell.
+    origins: Vec<String>,
+    /// The command that does it again.
+    again: String,
     prompts: Vec<Prompt>,
     manifest: Manifest,
     detok: Detok,
@@ -101,7 +108,7 @@ impl<'a> Job<'a> {
     fn new(
         matches: &ArgMatches,
         loaded: &'a Loaded,
-        (grid, cells): (Grid, Vec<Cell>),
+        (grid, cells, policies): (Grid, Vec<Cell>, &[Policy]),
         prompts: Vec<Prompt>,
         stop: Vec<String>,
         randomness: Randomness,
@@ -125,7 +132,11 @@ impl<'a> Job<'a> {
             Failure::typed(format!("{what}, at most {MOST_SAMPLES} together"))
         })?;
         let detok = Detok::new(stop)?;
-        Ok(Self { loaded, cells, prompts, manifest, detok })
+        let origins = policies
+            .iter()
+            .map(|policy| settings::origins(&policy.settings, |setting| setting.name).join(" · "));
+        let (origins, again) = (origins.collect(), report::again(matches, &manifest));
+        Ok(Self { loaded, cells, origins, again, prompts, manifest, detok })
     }
 
     /// What is swept, before it is.
@@ -188,6 +199,7 @@ impl<'a> Job<'a> {
         }
         console.talk(&footer)?;
         let cells = folder.tabulate(&journal)?;
+        folder.write_report(&report::html(self, &journal)?)?;
         report(&Summary { manifest: &self.manifest, cells }, json, console)?;
         self.tell_failures(&failures, console)
     }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use kelvin_lab::figure::LossCurves;
+use kelvin_lab::figure::{LossCurves, Theme};
 use kelvin_lm::train::{Metric, Metrics};
 
 use crate::exit::Failure;
@@ -142,7 +142,7 @@ impl Log {
     ///
     /// Those of [`Folder::write`].
     pub(super) fn draw(&self) -> Result<()> {
-        let svg = self.losses.figure(&self.title).to_svg();
+        let svg = self.losses.figure(&self.title).to_svg(Theme::Light);
         Ok(Folder::write(&self.folder.figure(), &svg)?)
     }
 

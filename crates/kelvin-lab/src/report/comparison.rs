@@ -1,0 +1,125 @@
+//! A report of several policies on the same prompts.
+
+use super::{Block, Report, Section, Story};
+use crate::compare::{Estimate, N_RESAMPLES, estimate};
+use crate::measure::{self, Group, Metric};
+
+/// The columns of the summary: metric and decimals.
+const COLUMNS: [(&str, usize); 7] = [
+    ("distinct-2", 3),
+    ("self-bleu", 3),
+    ("rep-4", 3),
+    ("unique-ratio", 2),
+    ("nats-per-token", 3),
+    ("kept", 1),
+    ("length", 1),
+];
+
+/// What a report of policies tells.
+#[derive(Debug, Clone)]
+pub struct Comparison<'a> {
+    /// The title.
+    pub title: String,
+    /// One sentence on what was done.
+    pub lead: String,
+    /// The policies, with what they made.
+    pub rows: Vec<Compared<'a>>,
+    /// What ran: model, prompts, samples, seed.
+    pub facts: Vec<(String, String)>,
+    /// The command that does it again.
+    pub command: String,
+}
+
+/// A policy and what it made.
+#[derive(Debug, Clone)]
+pub struct Compared<'a> {
+    /// What people call it.
+    pub label: String,
+    /// What it does.
+    pub pipeline: String,
+    /// Who set its values.
+    pub origins: String,
+    /// Its samples, by prompt.
+    pub groups: Vec<Group<'a>>,
+    /// Some of its texts.
+    pub stories: Vec<Story>,
+}
+
+impl Comparison<'_> {
+    /// The report.
+    pub fn report(&self) -> Report {
+        Report::new(&self.title, &self.lead)
+            .section(self.summary())
+            .section(self.texts())
+            .section(self.settings())
+            .section(self.again())
+    }
+
+    fn summary(&self) -> Section {
+        let metrics: Vec<(&Metric, usize)> = COLUMNS
+            .iter()
+            .filter_map(|&(name, decimals)| Some((measure::find(name)?, decimals)))
+            .collect();
+        let heading = |metric: &Metric| format!("{}{}", metric.name, metric.direction.sign());
+        let names = metrics.iter().map(|(metric, _)| heading(metric));
+        let columns = ["policy".to_owned()].into_iter().chain(names).collect();
+        let row = |row: &Compared<'_>| {
+            let cell = |&(metric, decimals): &(&Metric, usize)| {
+                shown(estimate(metric, &row.groups), decimals)
+            };
+            [row.label.clone()].into_iter().chain(metrics.iter().map(cell)).collect()
+        };
+        let n = self.rows.iter().flat_map(|row| &row.groups).map(|group| group.samples.len()).max();
+        let legend = format!(
+            "± is half a 95 % interval over the {} samples of each prompt: the bootstrap over whole samples \
+             ({N_RESAMPLES} resamples), the jackknife for numbers of a set. ↓: less is more diverse.",
+            n.unwrap_or(0)
+        );
+        let meaning = metrics.iter().map(|(metric, _)| {
+            (metric.name.to_owned(), format!("{} ({})", metric.summary, metric.unit))
+        });
+        Section::new("Summary")
+            .block(Block::Table { columns, rows: self.rows.iter().map(row).collect() })
+            .block(Block::Paragraph(legend))
+            .block(Block::Facts(meaning.collect()))
+    }
+
+    fn texts(&self) -> Section {
+        let legend = "Each token is coloured by how surprising the model itself found it: uncoloured below 0.5 \
+                      nats, then 1, 2, 4, 7 and above; the two highest are underlined as well. Point at a token, \
+                      or walk with Tab, to see what else could have come: its share of the draw, then its share \
+                      of the model's distribution; – was removed.";
+        let stories = self.rows.iter().flat_map(|row| &row.stories);
+        Section::new("Texts")
+            .block(Block::Paragraph(legend.to_owned()))
+            .blocks(stories.cloned().map(Block::Story))
+    }
+
+    fn settings(&self) -> Section {
+        let row =
+            |row: &Compared<'_>| vec![row.label.clone(), row.pipeline.clone(), row.origins.clone()];
+        let columns = ["policy", "pipeline", "values set by"].map(str::to_owned).to_vec();
+        Section::new("What ran")
+            .block(Block::Facts(self.facts.clone()))
+            .block(Block::Table { columns, rows: self.rows.iter().map(row).collect() })
+    }
+
+    fn again(&self) -> Section {
+        Section::new("Do it again").block(Block::Command(self.command.clone())).block(
+            Block::Paragraph(
+                "The same command with the same model gives this page, byte for byte, whatever the number of \
+                 threads and however many samples run together."
+                    .to_owned(),
+            ),
+        )
+    }
+}
+
+/// `0.781 ±0.023`; a dash where it is not defined.
+fn shown(estimate: Option<Estimate>, decimals: usize) -> String {
+    let Some(Estimate { value, interval }) = estimate else { return "–".to_owned() };
+    match interval {
+        Some(interval) => format!("{value:.decimals$} ±{:.decimals$}", interval.half_width()),
+        None => format!("{value:.decimals$}"),
+    }
+}
