@@ -496,7 +496,10 @@ fn a_png_has_a_font_of_its_own() {
 #[test]
 fn what_is_typed_wrong_is_said_before_anything_is_drawn() {
     let cases: [(&[&str], &str); 9] = [
-        (&["temprature"], "no figure \"temprature\"\n\nhint: did you mean temperature? the figures "),
+        (
+            &["temprature"],
+            "no figure \"temprature\"\n\nhint: did you mean temperature? the figures ",
+        ),
         (&["xyzzy"], "no figure \"xyzzy\"\n\nhint: the figures are logits, softmax, "),
         (&["softmax", "-o", "a.jpg"], "-o a.jpg: no kind of picture that is known"),
         (&["temperature", "--temperature", "1,hot"], "temperature"),
