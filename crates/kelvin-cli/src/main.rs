@@ -15,6 +15,7 @@ mod exit;
 mod experiment;
 mod input;
 mod json;
+mod lines;
 mod load;
 mod memory;
 mod models;
@@ -82,6 +83,7 @@ fn run(matches: Result<ArgMatches, clap::Error>, console: &mut Console<'_>) -> R
         "compare" => cmd::compare::run(matches, console),
         "score" => cmd::score::run(matches, console),
         "train" => cmd::train::run(matches, console),
+        "lesson" => cmd::lesson::run(matches, console),
         "sweep" => cmd::sweep::run(matches, console),
         "merge" => cmd::merge::run(matches, console),
         "plot" => cmd::plot::run(matches, console),

@@ -26,6 +26,7 @@ pub(super) fn command() -> Command {
                 .help("A file with one prompt in each line, - for stdin"),
         )
         .arg(policy())
+        .arg(dialect())
         .args(engine::args().map(|arg| match arg.get_id().as_str() {
             "model" => {
                 let (help, default) = (engine::MODEL_HELP, engine::MODEL_DEFAULT);
@@ -51,9 +52,18 @@ fn policy() -> Arg {
             "What tokens are drawn by; repeat it to compare several, each is compared with the \
              first:\n  greedy, neutral, or a preset's name\n  T=0.7,top_p=0.9: values of stages, by any of \
              their names, in the default order; a preset may stand first\n  \"temperature(1.2) | \
-             min-p(0.1)\": a pipeline, in its own order\nA policy is whole: the model's own generation \
+             min-p(0.1)\": a pipeline, in its own order\n  hf: T=0.7: the same under a dialect, with its defaults \
+             and rules\nA policy is whole: the model's own generation \
              defaults do not enter. [default: greedy, balanced and creative; neutral for several models]",
         )
+}
+
+fn dialect() -> Arg {
+    Arg::new("dialect")
+        .long("dialect")
+        .value_name("NAME")
+        .action(ArgAction::Append)
+        .help("Each policy under this dialect; repeat it to compare several [default: native]")
 }
 
 fn samples() -> [Arg; 5] {

@@ -5,6 +5,7 @@ mod compare;
 pub(crate) mod context;
 pub(crate) mod engine;
 pub(crate) mod explain;
+pub(crate) mod lesson;
 pub(crate) mod plot;
 pub(crate) mod policy;
 pub(crate) mod randomness;
@@ -42,8 +43,9 @@ pub(crate) fn command() -> Command {
         .arg(quiet().global(true))
         .subcommands([generate(), chat(), next(), explain::command(), replay::command()])
         .subcommands([rescore::command(), compare::command(), sweep::command(), sweep::merge()])
-        .subcommands([plot::command(), score(), train::command(), tour(), models(), stages()])
-        .subcommands([presets(), examples(), doctor(), bench(), completions()])
+        .subcommands([plot::command(), score(), train::command(), tour(), lesson::command()])
+        .subcommands([models(), stages(), presets(), examples(), doctor(), bench()])
+        .subcommand(completions())
 }
 
 fn styles() -> Styles {

@@ -23,7 +23,7 @@ pub(super) fn command() -> Command {
         .arg(
             Arg::new("prompt")
                 .num_args(1..)
-                .required_unless_present("prompts")
+                .required_unless_present_any(["prompts", "example"])
                 .help("Text to continue; several are several prompts"),
         )
         .args(own())
@@ -57,7 +57,7 @@ pub(super) fn merge() -> Command {
         .arg(json())
 }
 
-fn own() -> [Arg; 5] {
+fn own() -> [Arg; 7] {
     [
         Arg::new("prompts")
             .long("prompts")
@@ -78,7 +78,7 @@ fn own() -> [Arg; 5] {
                  for more. The last parameter changes fastest.",
             )
             .help_heading(SWEEP),
-        out().required_unless_present("dry-run"),
+        out().required_unless_present_any(["dry-run", "example"]),
         Arg::new("shard")
             .long("shard")
             .value_name("I/N")
@@ -89,6 +89,18 @@ fn own() -> [Arg; 5] {
             .long("dry-run")
             .action(ArgAction::SetTrue)
             .help("Only say what would be sampled, in which time and memory")
+            .help_heading(SWEEP),
+        Arg::new("example")
+            .long("example")
+            .value_name("NAME")
+            .conflicts_with_all(["prompt", "prompts", "out", "shard", "dry-run", "model"])
+            .help("Built-in logits instead of a model: each cell's exact law, and -n draws from it")
+            .help_heading(SWEEP),
+        Arg::new("target")
+            .long("target")
+            .value_name("TOKEN")
+            .requires("example")
+            .help("A token of the example whose share is shown")
             .help_heading(SWEEP),
     ]
 }

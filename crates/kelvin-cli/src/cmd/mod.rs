@@ -8,6 +8,7 @@ pub(crate) mod doctor;
 pub(crate) mod examples;
 pub(crate) mod explain;
 pub(crate) mod generate;
+pub(crate) mod lesson;
 pub(crate) mod merge;
 pub(crate) mod models;
 pub(crate) mod next;

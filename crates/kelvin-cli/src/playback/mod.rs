@@ -30,14 +30,20 @@ static CONVERSING: AtomicBool = AtomicBool::new(false);
 /// Tokens of a prompt that are read before somebody may have pressed Ctrl-C again.
 const PIECE: usize = 256;
 
+/// Whether Ctrl-C is heard already.
+static LISTENING: AtomicBool = AtomicBool::new(false);
+
 /// Lets the first Ctrl-C end the run with what there is, and the second end it at once, unless it is
-/// one of several.
+/// one of several. Once is enough; more does no harm.
 ///
 /// # Errors
 ///
 /// The operating system's, where it refuses a handler.
 #[expect(clippy::exit, reason = "the second Ctrl-C means now")]
 pub(crate) fn listen_for_interrupts() -> Result<()> {
+    if LISTENING.load(Ordering::SeqCst) {
+        return Ok(());
+    }
     ctrlc::set_handler(|| {
         let again = INTERRUPTED.swap(true, Ordering::SeqCst);
         let [running, conversing] = [&RUNNING, &CONVERSING].map(|it| it.load(Ordering::SeqCst));
@@ -45,6 +51,7 @@ pub(crate) fn listen_for_interrupts() -> Result<()> {
             std::process::exit(130);
         }
     })?;
+    LISTENING.store(true, Ordering::SeqCst);
     Ok(())
 }
 

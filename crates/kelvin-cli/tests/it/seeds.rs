@@ -72,8 +72,7 @@ fn rows() -> Vec<Row> {
 /// A line's five cells.
 fn row(line: &str) -> Row {
     let hidden = line.replace("\\|", "\0");
-    let cells: Vec<String> =
-        hidden.split('|').map(|cell| cell.trim().replace('\0', "|")).collect();
+    let cells: Vec<String> = hidden.split('|').map(|cell| cell.trim().replace('\0', "|")).collect();
     let [_, id, _, shown_by, prints, how, _] = cells.as_slice() else {
         panic!("five cells, not {}: {line}", cells.len() - 2);
     };

@@ -97,11 +97,8 @@ impl Animation {
 impl Frame {
     /// The picture of this decision by itself.
     pub fn figure(&self) -> Figure {
-        let text = |picked| {
-            let bars =
-                self.rows.iter().map(|row| if row.is_picked == picked { row.p } else { 0.0 });
-            Bars::new(bars)
-        };
+        let all = Bars::new(self.rows.iter().map(|row| row.p));
+        let picked = self.rows.iter().map(|row| if row.is_picked { row.p } else { 0.0 });
         let raw = Bars::new(self.rows.iter().map(|row| row.raw_p)).all_hollow();
         let texts = self
             .rows
@@ -111,13 +108,14 @@ impl Frame {
             .rows
             .iter()
             .map(|row| if row.is_picked { format!("▶ {}", row.name) } else { row.name.clone() });
+        let names = names.chain(std::iter::repeat_n(String::new(), ROWS)).take(ROWS);
         let panel = Panel::new(self.words())
             .with_axes(
                 Axis::linear("Probability").from_to(0.0, 1.1),
                 Axis::categories("", names.collect::<Vec<_>>()),
             )
-            .bars("drawn from", Ink::Blue, text(false).narrow().with_texts(texts))
-            .bars("picked", Ink::Orange, text(true).narrow())
+            .bars("drawn from", Ink::Blue, all.narrow().with_texts(texts))
+            .bars("picked", Ink::Orange, Bars::new(picked).narrow())
             .bars("the model's own", Ink::Grey, raw);
         let mut title: String = self.before.clone() + &self.token;
         if let Some((at, _)) = title.char_indices().rev().nth(120) {

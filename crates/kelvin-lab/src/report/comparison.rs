@@ -2,6 +2,7 @@
 
 use super::{Block, Report, Section, Story};
 use crate::compare::{Estimate, N_RESAMPLES, estimate};
+use crate::figure::{self, Theme};
 use crate::measure::{self, Group, Metric};
 
 /// The columns of the summary: metric and decimals.
@@ -50,6 +51,7 @@ impl Comparison<'_> {
     pub fn report(&self) -> Report {
         Report::new(&self.title, &self.lead)
             .section(self.summary())
+            .section(self.pareto())
             .section(self.texts())
             .section(self.settings())
             .section(self.again())
@@ -82,6 +84,32 @@ impl Comparison<'_> {
             .block(Block::Table { columns, rows: self.rows.iter().map(row).collect() })
             .block(Block::Paragraph(legend))
             .block(Block::Facts(meaning.collect()))
+    }
+
+    /// What diversity costs in surprisal; policies without either are left out.
+    fn pareto(&self) -> Section {
+        let measured = |name: &str, row: &Compared<'_>| {
+            let estimate = estimate(measure::find(name)?, &row.groups)?;
+            let Estimate { value, interval } = estimate;
+            let (low, high) = interval.map_or((value, value), |it| (it.low, it.high));
+            Some(figure::Estimate { low, value, high })
+        };
+        let points = self.rows.iter().filter_map(|row| {
+            let (x, y) = (measured("nats-per-token", row)?, measured("distinct-2", row)?);
+            Some((row.label.clone(), x, y))
+        });
+        let axes = ("surprisal under the model itself (nats per token)", "distinct-2");
+        let figure = figure::pareto(axes, points);
+        let [light, dark] = [Theme::Light, Theme::Dark].map(|theme| figure.to_svg(theme));
+        let caption = "Different pairs of tokens against the surprisal of the texts under the model itself, with \
+                       95 % intervals. What lies lower and further right than another policy is worse in both: \
+                       less diverse, and less like the model. Shares of different pairs compare only between \
+                       equal numbers of samples of about equal length.";
+        Section::new("Diversity against surprisal").block(Block::Figure {
+            light,
+            dark,
+            caption: caption.to_owned(),
+        })
     }
 
     fn texts(&self) -> Section {

@@ -38,8 +38,8 @@ pub struct Manifest {
 pub struct ModelId {
     /// What it is called.
     pub name: String,
-    /// The hash of its files, tokenizer included.
-    pub sha256: String,
+    /// The hash of each of its files, tokenizer included, by name.
+    pub sha256: Value,
     /// What its weights are held in.
     pub dtype: String,
     /// What its weights meet.
@@ -84,6 +84,10 @@ impl Manifest {
     }
 
     /// As JSON, for its file.
+    ///
+    /// # Panics
+    ///
+    /// Never: numbers and texts are JSON.
     pub fn to_json(&self) -> String {
         let json = serde_json::to_string_pretty(self);
         json.expect("numbers and texts are JSON") + "\n"

@@ -27,15 +27,8 @@ pub struct CellSummary {
 impl CellSummary {
     /// The numbers of a cell's samples, which are in the order of their keys.
     pub fn of(manifest: &Manifest, cell: usize, samples: &[Sample]) -> Self {
-        let of_prompt =
-            |samples: &'_ [Sample]| -> (usize, usize) { (samples[0].prompt, samples.len()) };
-        let mut groups = Vec::new();
-        let mut at = 0;
-        for (prompt, len) in samples.chunk_by(|a, b| a.prompt == b.prompt).map(of_prompt) {
-            let prompt = manifest.prompts[prompt].text.as_str();
-            groups.push(Group { prompt, samples: samples[at..at + len].iter().collect() });
-            at += len;
-        }
+        let by_prompt = samples.chunk_by(|a, b| a.prompt == b.prompt);
+        let groups: Vec<Group<'_>> = by_prompt.map(|samples| group(manifest, samples)).collect();
         let mut finishes = BTreeMap::new();
         for sample in samples {
             *finishes.entry(sample.finish.clone()).or_default() += 1;
@@ -54,6 +47,12 @@ impl CellSummary {
         let at = measure::ALL.iter().position(|metric| metric.name == name)?;
         self.metrics[at]
     }
+}
+
+/// Samples of one prompt, at least one.
+fn group<'a>(manifest: &'a Manifest, samples: &'a [Sample]) -> Group<'a> {
+    let prompt = manifest.prompts[samples[0].prompt].text.as_str();
+    Group { prompt, samples: samples.iter().collect() }
 }
 
 /// The numbers of all cells.

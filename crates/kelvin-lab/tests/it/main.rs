@@ -6,4 +6,5 @@ mod golden;
 mod measure;
 mod reports;
 mod rescore;
+mod sweeps;
 mod traces;

@@ -3,7 +3,6 @@
 mod command;
 mod conversation;
 mod heard;
-mod lines;
 mod settings;
 mod talk;
 
@@ -13,7 +12,6 @@ use anyhow::Result;
 use clap::ArgMatches;
 
 use self::conversation::Conversation;
-use self::lines::{Lines, Piped, Terminal};
 use self::settings::{Settings, is_typed};
 use super::generate::{self, Kind};
 use crate::args::policy::text;
@@ -21,6 +19,7 @@ use crate::args::randomness::Randomness;
 use crate::chat::{Chat, read_message};
 use crate::console::Console;
 use crate::exit::{Code, Failure};
+use crate::lines::{Lines, Piped, Terminal};
 use crate::settings::{UNTOUCHED, origins};
 use crate::{load, playback};
 

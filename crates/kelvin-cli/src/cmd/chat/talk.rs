@@ -7,10 +7,10 @@ use anyhow::Result;
 
 use super::command::{COMMANDS, Command, Input};
 use super::conversation::{Conversation, Ended};
-use super::lines::{self, Line, Lines};
 use crate::chat::message_json;
 use crate::console::Console;
 use crate::exit::{self, Code, Failure};
+use crate::lines::{self, Line, Lines};
 use crate::settings;
 use crate::term::table::{Align, Table};
 use crate::term::text::harmless;

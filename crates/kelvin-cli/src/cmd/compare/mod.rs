@@ -109,9 +109,11 @@ impl Plan {
     fn from_matches(matches: &ArgMatches) -> Result<Self> {
         let typed = matches.get_many::<String>("policy");
         let default = if model_names(matches).len() > 1 { &POLICY[..] } else { &POLICIES };
+        let dialects: Vec<&str> =
+            matches.get_many("dialect").into_iter().flatten().map(String::as_str).collect();
         let policies = match typed {
-            Some(typed) => policy::all(typed.map(String::as_str))?,
-            None => policy::all(default.iter().copied())?,
+            Some(typed) => policy::all(typed.map(String::as_str), &dialects)?,
+            None => policy::all(default.iter().copied(), &dialects)?,
         };
         let randomness = Randomness::coupled(matches);
         let n = matches.get_one("n").copied().unwrap_or(1);

@@ -1,12 +1,14 @@
-//! A policy in one argument: `greedy`, `balanced`, `T=0.7,top_p=0.9`, `temperature(1.2) | min-p(0.1)`.
+//! A policy in one argument: `greedy`, `balanced`, `T=0.7,top_p=0.9`, `temperature(1.2) | min-p(0.1)`, and
+//! behind the name of a dialect `hf: T=0.7`.
 
 use std::collections::BTreeMap;
 
 use anyhow::Result;
 use kelvin::stage::{self, StageInfo};
-use kelvin::{Pipeline, nearest, pipeline::Pick, preset};
+use kelvin::{Dialect, Pipeline, dialect, nearest, pipeline::Pick, preset};
 
 use crate::exit::Failure;
+use crate::settings::find_dialect;
 
 /// A policy, and what the user called it.
 #[derive(Debug, Clone)]
@@ -17,28 +19,61 @@ pub(crate) struct Named {
     pub(crate) pipeline: Pipeline,
 }
 
-/// Policies from their texts.
+/// Policies from their texts, each under each of the dialects, where any are named.
 ///
 /// # Errors
 ///
 /// Something typed, with the text it is in.
-pub(crate) fn all<'a>(texts: impl IntoIterator<Item = &'a str>) -> Result<Vec<Named>> {
-    texts.into_iter().map(named).collect()
+pub(crate) fn all<'a>(
+    texts: impl IntoIterator<Item = &'a str>,
+    dialects: &[&str],
+) -> Result<Vec<Named>> {
+    let under = |text: &str| match dialects {
+        [] => vec![text.to_owned()],
+        dialects => dialects.iter().map(|dialect| format!("{dialect}: {text}")).collect(),
+    };
+    texts.into_iter().flat_map(under).map(|text| named(&text)).collect()
 }
 
 fn named(text: &str) -> Result<Named> {
     let text = text.trim();
     let blame = |failure: Failure| failure.inside(&format!("-s {text:?}"));
-    let pipeline = if text.contains(['(', '|']) || ["greedy", "neutral"].contains(&text) {
-        text.parse().map_err(|error: kelvin::Error| blame(Failure::typed(error.to_string())))?
-    } else {
-        of_values(text).map_err(blame)?
+    let (dialect, rest) = split(text).map_err(blame)?;
+    let pipeline = match rest {
+        rest if rest.contains(['(', '|']) => of_pipeline(dialect, rest),
+        "greedy" => dialect.pipeline(&[], Pick::Greedy).map_err(|error| typed(&error)),
+        "neutral" => dialect.pipeline(&[], Pick::Draw).map_err(|error| typed(&error)),
+        rest => of_values(dialect, rest),
     };
-    Ok(Named { label: text.to_owned(), pipeline })
+    Ok(Named { label: text.to_owned(), pipeline: pipeline.map_err(blame)? })
 }
 
-/// Values between commas, behind the name of a preset if any, in the default order.
-fn of_values(text: &str) -> Result<Pipeline, Failure> {
+/// The dialect before a colon, the native one without one, and the rest. A colon behind a parenthesis or
+/// an equals sign belongs to a stage.
+fn split(text: &str) -> Result<(&'static Dialect, &str), Failure> {
+    match text.split_once(':') {
+        Some((name, rest)) if !name.contains(['(', '=', '|']) => {
+            Ok((find_dialect(name.trim())?, rest.trim()))
+        }
+        _ => Ok((&dialect::NATIVE, text)),
+    }
+}
+
+/// A pipeline's text, which no dialect changes.
+fn of_pipeline(dialect: &Dialect, text: &str) -> Result<Pipeline, Failure> {
+    if dialect.name != dialect::NATIVE.name {
+        let what = format!("dialect {} has no say in a pipeline", dialect.name);
+        return Err(Failure::typed(what).hint("its text holds order and rules; give NAME=VALUE,…"));
+    }
+    text.parse().map_err(|error| typed(&error))
+}
+
+fn typed(error: &kelvin::Error) -> Failure {
+    Failure::typed(error.to_string())
+}
+
+/// Values between commas, behind the name of a preset if any, in the dialect's order.
+fn of_values(dialect: &Dialect, text: &str) -> Result<Pipeline, Failure> {
     let mut pieces = text.split(',').map(str::trim).peekable();
     let mut values = Values::default();
     if let Some(preset) = pieces.next_if(|piece| !piece.contains('=')) {
@@ -47,7 +82,7 @@ fn of_values(text: &str) -> Result<Pipeline, Failure> {
     for piece in pieces {
         values.add(piece)?;
     }
-    values.pipeline()
+    values.pipeline(dialect)
 }
 
 /// Arguments of stages, by the stages' names.
@@ -79,31 +114,28 @@ impl Values {
         Ok(())
     }
 
-    fn pipeline(self) -> Result<Pipeline, Failure> {
-        let mut stages = Vec::new();
-        for info in stage::ALL {
-            let first = info.params[0].name;
-            let mut arguments = self.typed.get(info.name).cloned().unwrap_or_default();
-            if let Some(value) = self.preset.get(info.name)
-                && arguments.iter().all(|(name, _)| *name != first)
-            {
-                arguments.push((first, value.clone()));
-            }
-            if arguments.is_empty() {
-                continue;
-            }
-            let arguments: Vec<String> = arguments
-                .iter()
-                .map(
-                    |(name, value)| {
-                        if info.takes_list() { value.clone() } else { format!("{name}={value}") }
-                    },
-                )
-                .collect();
-            let stage = kelvin::build_stage(info.name, &arguments.join(", "));
-            stages.push(stage.map_err(|error| Failure::typed(error.to_string()))?);
+    fn pipeline(self, dialect: &Dialect) -> Result<Pipeline, Failure> {
+        let given: Vec<(&str, String)> =
+            stage::ALL.iter().filter_map(|info| Some((info.name, self.arguments(info)?))).collect();
+        let given: Vec<(&str, &str)> =
+            given.iter().map(|(name, arguments)| (*name, arguments.as_str())).collect();
+        dialect.pipeline(&given, Pick::Draw).map_err(|error| typed(&error))
+    }
+
+    /// The arguments of a stage; none where nobody gave a value.
+    fn arguments(&self, info: &StageInfo) -> Option<String> {
+        let first = info.params[0].name;
+        let mut arguments = self.typed.get(info.name).cloned().unwrap_or_default();
+        if let Some(value) = self.preset.get(info.name)
+            && arguments.iter().all(|(name, _)| *name != first)
+        {
+            arguments.push((first, value.clone()));
         }
-        Ok(Pipeline::in_default_order(stages, Pick::Draw))
+        let text = |(name, value): &(&str, String)| {
+            if info.takes_list() { value.clone() } else { format!("{name}={value}") }
+        };
+        let arguments: Vec<String> = arguments.iter().map(text).collect();
+        (!arguments.is_empty()).then(|| arguments.join(", "))
     }
 }
 
@@ -167,6 +199,25 @@ mod tests {
         assert_eq!(pipeline("min-p(0.1) | temperature(2)"), "min-p(0.1) | temperature(2)");
         let penalty = "repeat_penalty=1.1,repetition_penalty_last=64";
         assert_eq!(pipeline(penalty), "repetition-penalty(1.1, last=64, scope=all)");
+    }
+
+    #[test]
+    fn a_dialect_stands_before_a_colon_or_before_all() {
+        let hf = "temperature(0.7) | top-k(50, ties=all)";
+        assert_eq!(pipeline("hf: T=0.7"), hf);
+        assert_eq!(pipeline("hf:neutral"), "top-k(50, ties=all)");
+        assert_eq!(pipeline("hf: greedy"), "greedy");
+        assert_eq!(pipeline("logit-bias(1:2.5)"), "logit-bias(1=2.5)");
+        let labels = |dialects: &[&str]| -> Vec<String> {
+            let all = all(["T=0.7", "greedy"], dialects).expect("sound");
+            all.into_iter().map(|named| named.label).collect()
+        };
+        assert_eq!(labels(&[]), ["T=0.7", "greedy"]);
+        let each = ["native: T=0.7", "seed4: T=0.7", "native: greedy", "seed4: greedy"];
+        assert_eq!(labels(&["native", "seed4"]), each);
+        assert_eq!(refusal("hg: T=1"), "-s \"hg: T=1\": no dialect \"hg\"");
+        let no_say = "-s \"hf: top-k(5)\": dialect hf has no say in a pipeline";
+        assert_eq!(refusal("hf: top-k(5)"), no_say);
     }
 
     #[test]

@@ -135,7 +135,7 @@ fn run(
         policy: named.label.clone(),
         pipeline: named.pipeline.to_string(),
         model: loaded.card.name.clone(),
-        facts: (loaded.facts().join(" · "), loaded.json()),
+        facts: (loaded.facts().join(" · "), facts(loaded)),
         samples,
         parted: Vec::new(),
         speed: (seconds > 0.0 && n_tokens > 0).then(|| n_tokens as f64 / seconds),
@@ -158,6 +158,15 @@ fn stories(
         stories::story(label, loaded, pipeline, (&prompts[sample.prompt], sample))
     };
     first.map(story).collect()
+}
+
+/// The model's facts, but for those of the machine, which change no number.
+fn facts(loaded: &Loaded) -> Value {
+    let mut facts = loaded.json();
+    if let Some(facts) = facts.as_object_mut() {
+        facts.retain(|key, _| !["threads", "simd"].contains(&key.as_str()));
+    }
+    facts
 }
 
 /// Where each sample parts from the first row's of the same prompt and number, and how many bytes of its

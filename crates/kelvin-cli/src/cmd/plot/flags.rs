@@ -3,6 +3,7 @@
 use anyhow::Result;
 use clap::{ArgMatches, Command};
 use kelvin::Pipeline;
+use kelvin::pipeline::Shown;
 use kelvin_lab::figure::{Arrangement, Row, Strategy, Variant};
 
 use crate::args::policy::{self, text};
@@ -36,9 +37,8 @@ impl Sweep {
 
     /// What holds for all panels, for the caption.
     pub(super) fn facts(&self) -> Vec<String> {
-        let text = self.base.to_string();
-        let stages = text.split(" | ").filter(|stage| !stage.ends_with("(off)"));
-        let stages: Vec<&str> = stages.filter(|stage| *stage != "neutral").collect();
+        let stages = self.base.stages().iter().filter(|stage| !stage.is_neutral());
+        let stages: Vec<String> = stages.map(|stage| Shown(stage.as_ref()).to_string()).collect();
         if stages.is_empty() { Vec::new() } else { vec![stages.join(" | ")] }
     }
 }

@@ -76,6 +76,10 @@ impl Job<'_> {
             _ => self.manifest.keys().collect(),
         };
         let n_samples = self.manifest.keys().count();
+        if missing.is_empty() {
+            console.talk(&format!("all {} are there", counted(n_samples, "sample")))?;
+            return Ok(Code::Done);
+        }
         let estimate = self.try_some(&missing, n_samples)?;
         if json {
             console.json(&self.estimate_json(&estimate))?;
@@ -89,7 +93,7 @@ impl Job<'_> {
     /// Draws the first tokens of as many samples as run together, from all over the sweep.
     fn try_some(&self, missing: &[Key], n_samples: usize) -> Result<Estimate> {
         let experiment = self.experiment(missing.len());
-        let n_tried = experiment.rows.n().min(missing.len());
+        let n_tried = experiment.rows.n();
         let tried: Vec<Key> =
             (0..n_tried).map(|at| missing[at * missing.len() / n_tried]).collect();
         let max_new_tokens = TRIED.min(self.manifest.max_new_tokens);
@@ -107,7 +111,7 @@ impl Job<'_> {
         let per_prompt_token = first / read.max(1) as f64;
         // one step says nothing of decoding but that it is part of the first
         let per_token = match took.n_tokens {
-            0 => first / n_tried.max(1) as f64,
+            0 => first / n_tried as f64,
             n_tokens => decoding / n_tokens as f64,
         };
         let n_tokens = missing.len().saturating_mul(self.manifest.max_new_tokens);

@@ -8,6 +8,7 @@ mod journal;
 mod progress;
 mod prompts;
 mod report;
+mod single;
 mod table;
 
 use anyhow::Result;
@@ -39,6 +40,9 @@ const MOST_SAMPLES: usize = 10_000_000;
 /// Runs the command.
 pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Code> {
     let grid = cells::grid(matches)?;
+    if text(matches, "example").is_some() {
+        return single::run(matches, &grid, console);
+    }
     let texts = prompts::read(matches)?;
     let folder = text(matches, "out").map(Folder::new);
     let begun = folder.as_ref().map(Folder::manifest).transpose()?.flatten();
@@ -46,18 +50,14 @@ pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Cod
     let (mut loaded, (cells, policies)) = load::with_policies(matches, console, |defaults, _| {
         cells::policies(matches, &grid, defaults)
     })?;
-    let mut warnings: Vec<String> =
-        policies.iter().flat_map(|policy| policy.warnings.iter().cloned()).collect();
-    warnings.sort_unstable();
-    warnings.dedup();
-    console.warn_all(&warnings)?;
+    warn(&policies, console)?;
     let stops = match matches.get_many::<String>("stop") {
         Some(stops) => stops.cloned().collect(),
         None => policies[0].stops.clone().map_or_else(Vec::new, |(stops, _)| stops),
     };
     let prompts = read_prompts(matches, texts, &mut loaded, randomness)?;
     let grid = (grid, cells, &policies[..]);
-    let job = Job::new(matches, &loaded, grid, prompts, stops, randomness)?;
+    let job = Job::new(matches, &loaded, grid, (prompts, stops), randomness)?;
     job.introduce(&randomness, console)?;
     match folder {
         Some(folder) if !matches.get_flag("dry-run") => {
@@ -65,6 +65,17 @@ pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Cod
         }
         folder => job.estimate(folder.as_ref(), matches.get_flag("json"), console),
     }
+}
+
+/// Says what the policies deserve, each warning once.
+fn warn(policies: &[Policy], console: &mut Console<'_>) -> Result<()> {
+    let mut warnings: Vec<String> = Vec::new();
+    for warning in policies.iter().flat_map(|policy| &policy.warnings) {
+        if !warnings.contains(warning) {
+            warnings.push(warning.clone());
+        }
+    }
+    Ok(console.warn_all(&warnings)?)
 }
 
 /// The prompts, as text or as messages.
@@ -109,8 +120,7 @@ impl<'a> Job<'a> {
         matches: &ArgMatches,
         loaded: &'a Loaded,
         (grid, cells, policies): (Grid, Vec<Cell>, &[Policy]),
-        prompts: Vec<Prompt>,
-        stop: Vec<String>,
+        (prompts, stop): (Vec<Prompt>, Vec<String>),
         randomness: Randomness,
     ) -> Result<Self> {
         let manifest = Manifest {

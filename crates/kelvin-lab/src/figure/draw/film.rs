@@ -1,14 +1,16 @@
 //! Pictures one after the other on one page, by style sheets alone.
 
+use std::fmt::Write as _;
+
 use kuva::render::render::{Primitive, Scene, TextAnchor};
 
 use super::frame::Frame as Axes;
 use super::label;
 use super::marks::Pen;
-use super::{Drawing, Words, rectangle};
+use super::{Drawing, Words, outline, rectangle};
 use crate::figure::animation::{Animation, Frame};
 use crate::figure::theme::css;
-use crate::figure::{Panel, Shape, Theme};
+use crate::figure::{Ink, Panel, Shape, Theme};
 
 /// Seconds that a decision takes: to look at the distribution, to see the pick, to see the text grow.
 const SECONDS: f64 = 3.0;
@@ -31,6 +33,7 @@ pub(in crate::figure) fn film(animation: &Animation, theme: Theme) -> Drawing {
     for (at, frame) in animation.frames.iter().enumerate() {
         reel.frame(at, frame);
     }
+    reel.legend();
     reel.caption(&animation.caption);
     let title = animation.frames.first().map_or("", |frame| &frame.before);
     Drawing { title: label::label(title), scene: reel.scene }
@@ -45,11 +48,13 @@ fn style(cycle: f64) -> String {
     for (name, seconds) in [("a", 3.0), ("b", 2.0), ("c", 1.0)] {
         for (kind, more) in [("", 0.0), ("z", PAUSE)] {
             let seen = share(seconds * third + more);
-            let gone = (seen + share(0.15)).min(100.0);
-            text += &format!(
+            let gone = (seen + 0.001).min(100.0);
+            write!(
+                text,
                 "@keyframes {name}{kind}{{0%,{seen:.3}%{{opacity:1}}{gone:.3}%,100%{{opacity:0}}}}\
                  .{name}{kind}{{opacity:0;animation:{name}{kind} {cycle}s linear infinite}}"
-            );
+            )
+            .expect("a String takes it");
         }
     }
     text += "svg:hover g{animation-play-state:paused}.az,.bz,.cz{opacity:1}\
@@ -74,14 +79,15 @@ impl Reel {
                 layer.name == "picked" && matches!(layer.shape, Shape::Bars(_))
             };
             let layers = panel.layers.iter().filter(|layer| is_pick(layer) == keeps);
-            Panel { layers: layers.cloned().collect(), ..panel.clone() }
+            Panel { title: String::new(), layers: layers.cloned().collect(), ..panel.clone() }
         };
         let top = 30.0 + 20.0 * LINES as f64;
         self.open("a", at);
         self.text(&frame.before, "");
         let mut seen = picked(panel, false);
-        seen.title.clear();
-        seen.y.categories = frame.rows.iter().map(|row| row.name.clone()).collect();
+        for (name, row) in seen.y.categories.iter_mut().zip(&frame.rows) {
+            name.clone_from(&row.name);
+        }
         self.panel(&seen, top, true);
         self.scene.add(Primitive::GroupEnd);
         self.open("b", at);
@@ -89,7 +95,7 @@ impl Reel {
         self.words(&panel.title);
         self.scene.add(Primitive::GroupEnd);
         self.open("c", at);
-        let paper = (0.0, 0.0, SIZE.0, top);
+        let paper = (0.0, 0.0, SIZE.0, top - 12.0);
         self.scene.add(rectangle(paper, self.theme.page()));
         self.text(&frame.before, &frame.token);
         self.scene.add(Primitive::GroupEnd);
@@ -113,7 +119,8 @@ impl Reel {
     fn panel(&mut self, panel: &Panel, top: f64, with_axes: bool) {
         let transform = Some(format!("translate(10,{top})"));
         self.scene.add(Primitive::GroupStart { transform, title: None, extra_attrs: None });
-        let axes = Axes::new(panel, (SIZE.0 - 20.0, SIZE.1 - top - 30.0), self.theme);
+        let size = (SIZE.0 - 20.0, SIZE.1 - top - 30.0);
+        let axes = Axes::new(panel, size, (104.0, 0.0), self.theme);
         if with_axes {
             axes.draw(&mut self.scene);
         }
@@ -140,6 +147,25 @@ impl Reel {
         let at = (SIZE.0 - 24.0, 32.0 + 20.0 * LINES as f64);
         Words { at, text, size: 12, anchor: TextAnchor::End, ink, bold: false }
             .write(&mut self.scene);
+    }
+
+    /// What the three kinds of bars are.
+    fn legend(&mut self) {
+        let mut x = 24.0;
+        let y = 32.0 + 20.0 * LINES as f64;
+        let inks = [Some(Ink::Blue), Some(Ink::Orange), None];
+        for (ink, text) in inks.into_iter().zip(["drawn from", "picked", "the model's own"]) {
+            let rect = (x, y - 9.0, 14.0, 9.0);
+            let sign = match ink {
+                Some(ink) => rectangle(rect, self.theme.ink(ink)),
+                None => outline(rect, self.theme.ink(Ink::Grey)),
+            };
+            self.scene.add(sign);
+            let (at, ink) = ((x + 19.0, y), self.theme.quiet());
+            Words { at, text, size: 11, anchor: TextAnchor::Start, ink, bold: false }
+                .write(&mut self.scene);
+            x += 19.0 + label::width(text, 11) + 18.0;
+        }
     }
 
     fn caption(&mut self, caption: &str) {

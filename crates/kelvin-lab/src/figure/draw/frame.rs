@@ -33,8 +33,13 @@ enum Way {
 }
 
 impl Frame {
-    /// The axes of a panel of this size.
-    pub(super) fn new(panel: &Panel, (width, height): (f64, f64), theme: Theme) -> Self {
+    /// The axes of a panel of this size, with at least this much room at the left and at the right.
+    pub(super) fn new(
+        panel: &Panel,
+        (width, height): (f64, f64),
+        margins: (f64, f64),
+        theme: Theme,
+    ) -> Self {
         let (x, y) = (range(panel, &panel.x, Way::X), range(panel, &panel.y, Way::Left));
         let mut layout = Layout::new(x, y).with_width(width).with_height(height);
         layout = with_words(layout, panel);
@@ -56,9 +61,17 @@ impl Frame {
             .with_tick_format(TickFormat::Custom(Arc::new(tick)))
             .with_y2_tick_format(TickFormat::Custom(Arc::new(tick)))
             .with_theme(colors(theme));
+        let own = ComputedLayout::from_layout(&layout);
+        let (left, right) = (own.margin_left.max(margins.0), own.margin_right.max(margins.1));
+        let layout = layout.with_force_margins(left, right);
         let left = ComputedLayout::from_layout(&layout);
         let right = left.for_y2();
         Self { layout, left, right }
+    }
+
+    /// Room at the left and at the right of the axes.
+    pub(super) fn margins(&self) -> (f64, f64) {
+        (self.left.margin_left, self.left.margin_right)
     }
 
     /// Draws the axes.

@@ -31,11 +31,12 @@ pub(in crate::figure) fn scene(figure: &Figure, theme: Theme) -> Drawing {
     let mut page = Page { scene, theme, y: EDGE };
     page.title(&figure.title);
     page.legend(figure);
+    let margins = margins(figure, columns, (width, height));
     for row in 0..rows {
         for column in 0..columns {
             let at = (EDGE + width * column as f64, page.y);
             if let Some(panel) = figure.panels.get(row * columns + column) {
-                page.panel(panel, at, (width, height));
+                page.panel(panel, at, (width, height), margins);
             }
         }
         page.y += height;
@@ -59,6 +60,15 @@ fn cell(columns: usize, figure: &Figure) -> (f64, f64) {
     let most = |of: fn(&Panel) -> usize| figure.panels.iter().map(of).max().unwrap_or(0) as f64;
     let (below, beside) = (most(|it| it.x.categories.len()), most(|it| it.y.categories.len()));
     (f64::max(width, 90.0 + 15.0 * below), f64::max(height, 90.0 + 20.0 * beside))
+}
+
+/// The room that panels one below the other need beside their axes, so that these stand in line.
+fn margins(figure: &Figure, columns: usize, size: (f64, f64)) -> (f64, f64) {
+    if columns > 1 {
+        return (0.0, 0.0);
+    }
+    let frames = figure.panels.iter().map(|it| Frame::new(it, size, (0.0, 0.0), Theme::Light));
+    frames.map(|frame| frame.margins()).fold((0.0, 0.0), |(a, b), (c, d)| (a.max(c), b.max(d)))
 }
 
 /// A page, filled from the top.
@@ -90,10 +100,10 @@ impl Page {
         }
     }
 
-    fn panel(&mut self, panel: &Panel, (x, y): (f64, f64), size: (f64, f64)) {
+    fn panel(&mut self, panel: &Panel, (x, y): (f64, f64), size: (f64, f64), margins: (f64, f64)) {
         let transform = Some(format!("translate({x},{y})"));
         self.scene.add(Primitive::GroupStart { transform, title: None, extra_attrs: None });
-        let frame = Frame::new(panel, size, self.theme);
+        let frame = Frame::new(panel, size, margins, self.theme);
         frame.draw(&mut self.scene);
         let theme = self.theme;
         Pen { scene: &mut self.scene, frame: &frame, panel, theme }.draw();

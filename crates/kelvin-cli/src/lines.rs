@@ -12,7 +12,7 @@ use crate::exit::Failure;
 
 /// What one waits for.
 #[derive(Debug)]
-pub(super) enum Line {
+pub(crate) enum Line {
     Text(String),
     /// Nothing that can be understood; the lines behind it may be.
     Bad(Failure),
@@ -23,7 +23,7 @@ pub(super) enum Line {
 }
 
 /// A source of lines.
-pub(super) trait Lines {
+pub(crate) trait Lines {
     /// The next line, without its end; `prompt` is shown to people.
     ///
     /// # Errors
@@ -43,7 +43,7 @@ pub(super) trait Lines {
 }
 
 /// A terminal, with line editing and the lines of this run to go back to. Nothing is written to disk.
-pub(super) struct Terminal {
+pub(crate) struct Terminal {
     editor: rustyline::Editor<(), MemHistory>,
     /// Whether nothing can be edited there, and the editor would write the prompt among the data.
     dumb: bool,
@@ -53,7 +53,7 @@ impl Terminal {
     /// # Errors
     ///
     /// Those of the terminal.
-    pub(super) fn new(term: &str) -> Result<Self> {
+    pub(crate) fn new(term: &str) -> Result<Self> {
         let config = Config::builder()
             .behavior(Behavior::PreferTerm) // stdout may be a file: the prompt is no data
             .auto_add_history(true)
@@ -105,14 +105,14 @@ fn uneditable() -> Failure {
 }
 
 /// A pipe or a file: lines as they are, and nobody to edit them.
-pub(super) struct Piped<R> {
+pub(crate) struct Piped<R> {
     reader: R,
     /// Lines read so far.
     n_lines: usize,
 }
 
 impl<R: BufRead> Piped<R> {
-    pub(super) fn new(reader: R) -> Self {
+    pub(crate) fn new(reader: R) -> Self {
         Self { reader, n_lines: 0 }
     }
 }
@@ -151,7 +151,7 @@ impl<R: BufRead> Lines for Piped<R> {
 /// # Errors
 ///
 /// Those of the lines.
-pub(super) fn read(lines: &mut dyn Lines, prompt: &str, more: &str) -> Result<Line> {
+pub(crate) fn read(lines: &mut dyn Lines, prompt: &str, more: &str) -> Result<Line> {
     let mut whole = String::new();
     let mut prompt = prompt;
     loop {
