@@ -62,7 +62,8 @@ struct Row(Vec<f64>);
 impl Row {
     fn of(example: &str) -> Self {
         let file = in_crate("data").join(format!("{example}.json"));
-        let json: Value = serde_json::from_str(&fs::read_to_string(file).expect("readable")).expect("JSON");
+        let json: Value =
+            serde_json::from_str(&fs::read_to_string(file).expect("readable")).expect("JSON");
         let logits = json["logits"].as_array().expect("logits");
         Self(logits.iter().map(|logit| logit.as_f64().expect("a number")).collect())
     }
@@ -135,7 +136,8 @@ impl Law {
             for j in 0..=10 - i {
                 let k = 10 - i - j;
                 let ways = factorial(10) / (factorial(i) * factorial(j) * factorial(k));
-                mean += ways * a.powi(i) * b.powi(j) * c.powi(k) * f64::from(i.max(j).max(k)) / 10.0;
+                mean +=
+                    ways * a.powi(i) * b.powi(j) * c.powi(k) * f64::from(i.max(j).max(k)) / 10.0;
             }
         }
         mean
@@ -184,8 +186,19 @@ fn lesson_1_runs_and_its_answers_are_right() {
     let greedy_ones = [paris.at(1.0).top_k(1), paris.at(1.0).top_p(0.9), paris.at(0.7).top_p(0.9)];
     let penalised = Row(vec![5.0 / 1.5, 3.0 / 1.5, 2.0, 1.0, 0.5]);
     let nucleus_of_step_2 = {
-        let run = kelvin(&["generate", "ROMEO:", "--preset", "balanced", "--seed", "1", "--max-new-tokens", "2", "--json"]);
-        let step: Value = serde_json::from_str(run.stdout.lines().nth(2).expect("a step")).expect("JSON");
+        let run = kelvin(&[
+            "generate",
+            "ROMEO:",
+            "--preset",
+            "balanced",
+            "--seed",
+            "1",
+            "--max-new-tokens",
+            "2",
+            "--json",
+        ]);
+        let step: Value =
+            serde_json::from_str(run.stdout.lines().nth(2).expect("a step")).expect("JSON");
         step["kept"].as_f64().expect("a number")
     };
     hold(
@@ -220,9 +233,22 @@ fn likeliest_temperature() -> f64 {
     let prompt = "Once upon a time in a land far away,";
     let nats = |t: f64| {
         let t = t.to_string();
-        let args = ["generate", prompt, "--temperature", &t, "-n", "5", "--max-new-tokens", "40", "--seed", "1", "--json"];
+        let args = [
+            "generate",
+            prompt,
+            "--temperature",
+            &t,
+            "-n",
+            "5",
+            "--max-new-tokens",
+            "40",
+            "--seed",
+            "1",
+            "--json",
+        ];
         let run = kelvin(&args);
-        let lines = run.stdout.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+        let lines =
+            run.stdout.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
         lines.filter_map(|line| line["raw_logprob"].as_f64()).sum::<f64>()
     };
     let all = [0.3, 0.5, 0.7, 1.0, 1.5];
@@ -326,7 +352,11 @@ fn lesson_4_runs_and_its_answers_are_right() {
 
 #[test]
 fn a_lesson_goes_on_at_any_station_with_what_those_before_have_left() {
-    for (number, station, built_on) in [("2", "11", "Past the trained"), ("3", "10", "Larger models"), ("4", "11", "Where to stop")] {
+    for (number, station, built_on) in [
+        ("2", "11", "Past the trained"),
+        ("3", "10", "Larger models"),
+        ("4", "11", "Where to stop"),
+    ] {
         let run = kelvin(&["lesson", number, "--all", "--from", station]);
         assert_eq!(run.code, 0, "{}", run.stderr);
         let first = run.stdout.lines().find(|line| line.starts_with("── ")).expect("a station");
@@ -341,7 +371,11 @@ fn lessons_are_listed_and_one_that_is_none_is_told_with_the_list() {
     assert_eq!(list.code, 0, "{}", list.stderr);
     let wrong = kelvin(&["lesson", "5"]);
     assert_eq!(wrong.code, 2);
-    assert!(wrong.stderr.starts_with("error: no lesson \"5\"\n\nhint: the lessons are 0 "), "{}", wrong.stderr);
+    assert!(
+        wrong.stderr.starts_with("error: no lesson \"5\"\n\nhint: the lessons are 0 "),
+        "{}",
+        wrong.stderr
+    );
     for number in LESSONS {
         let text = text(number);
         let title = text.lines().find_map(|line| line.strip_prefix("title = ")).expect("a title");
@@ -379,14 +413,25 @@ fn a_page_needs_nothing_else_and_is_the_same_every_time() {
         assert!(!page.contains(reach), "{reach}");
     }
     for address in page.split("src=\"").skip(1).chain(page.split("href=\"").skip(1)) {
-        assert!(address.starts_with("data:image/svg+xml,") || address.starts_with('#'), "{}", &address[..40]);
+        assert!(
+            address.starts_with("data:image/svg+xml,") || address.starts_with('#'),
+            "{}",
+            &address[..40]
+        );
     }
     assert_eq!(page.matches("<picture>").count(), text("4").matches("```kelvin figure").count());
-    assert!(page.matches("<summary>Solution</summary>").count() == text("4").matches("```exercise").count());
+    assert!(
+        page.matches("<summary>Solution</summary>").count()
+            == text("4").matches("```exercise").count()
+    );
     is_well_formed(&page);
     let nowhere = kelvin(&["lesson", "4", "--export", "html", "-o", "no/such/folder/x.html"]);
     assert_eq!(nowhere.code, 1);
-    assert!(nowhere.stderr.starts_with("error: cannot write no/such/folder/x.html\n"), "{}", nowhere.stderr);
+    assert!(
+        nowhere.stderr.starts_with("error: cannot write no/such/folder/x.html\n"),
+        "{}",
+        nowhere.stderr
+    );
 }
 
 /// Every tag that opens closes, in order; those without content excepted.

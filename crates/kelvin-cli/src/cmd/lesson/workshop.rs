@@ -143,7 +143,8 @@ impl Workshop {
             Source::Value(value) => value.clone(),
             Source::Command { line, pointer } => {
                 let told = self.run_as(line, Manner::Data)?;
-                let lines = told.data.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+                let lines =
+                    told.data.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
                 let mut found = lines.filter_map(|json| json.pointer(pointer).cloned());
                 found.next().unwrap_or_default()
             }

@@ -17,7 +17,7 @@ fn evaluation(step: u32) -> Metric {
 }
 
 fn text(lines: &[Metric]) -> String {
-    lines.iter().map(|line| format!("{line}\n")).collect()
+    lines.iter().map(|line| format!("{line}\n")).collect::<Vec<_>>().concat()
 }
 
 /// Goes on after step 3 with a file that held this.

@@ -168,8 +168,8 @@ fn the_least_eps_keeps_unused_numbers_finite() -> Result<()> {
     state.settings = Settings { eps: 1e-30, block_size: 8, ..state.settings };
     let mut trainer = trainer(state.clone())?;
     take(&mut trainer, &corpus(), 3)?;
-    let trained = trainer.state();
-    for params in [&trained.params, &trained.exp_avg, &trained.exp_avg_sq] {
+    let after = trainer.state();
+    for params in [&after.params, &after.exp_avg, &after.exp_avg_sq] {
         assert!(params.as_slice().iter().all(|x| x.is_finite()));
     }
     for eps in [0.9e-30, 1e-46, 0.0, -1.0, 1.1, f64::NAN] {
