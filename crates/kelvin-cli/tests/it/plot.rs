@@ -289,7 +289,7 @@ fn top_p_keeps_the_token_that_one_course_drops() {
         let mut order: Vec<usize> = (0..8).collect();
         order.sort_by(|&a, &b| bars[1][b].total_cmp(&bars[1][a]));
         let mut mass = 0.0;
-        let mut kept = vec![0.0; 8];
+        let mut kept = [0.0; 8];
         for (rank, &token) in order.iter().enumerate() {
             mass += bars[1][token];
             if rank == 0 || mass <= p {

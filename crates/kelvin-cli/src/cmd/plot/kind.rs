@@ -241,16 +241,16 @@ fn limitation(matches: &ArgMatches, _: &mut Console<'_>) -> Result<Picture> {
 
 fn confident_uncertain(matches: &ArgMatches, _: &mut Console<'_>) -> Result<Picture> {
     let subjects = rows::examples(matches, &["confident", "uncertain"])?;
-    let [a, b] = &subjects[..] else {
-        let n = subjects.len();
-        let failure = Failure::typed(format!("{n} examples, and this figure compares two"));
+    let [first, second] = &subjects[..] else {
+        let what = format!("{} examples, and this figure compares two", subjects.len());
+        let failure = Failure::typed(what);
         return Err(failure.hint("--example confident,uncertain").into());
     };
     let k = flags::counts(matches, "top-k", &["3"])?[0];
     let p = flags::numbers(matches, "top-p", &["0.9"])?[0];
-    let names = [capital(&a.name), capital(&b.name)];
-    let rows = [(names[0].as_str(), &a.row), (names[1].as_str(), &b.row)];
-    let facts = vec![format!("examples {}, {}", a.name, b.name)];
+    let names = [capital(&first.name), capital(&second.name)];
+    let rows = [(names[0].as_str(), &first.row), (names[1].as_str(), &second.row)];
+    let facts = vec![format!("examples {}, {}", first.name, second.name)];
     Ok(still(figure::confident_uncertain(rows, k, p)?, &facts))
 }
 
