@@ -288,16 +288,18 @@ fn losses_are_those_of_the_decoder() -> Result<()> {
     Ok(())
 }
 
+/// The passage of the second seed; ten times it is its corpus.
+pub(super) const PASSAGE: &str =
+    "To be or not to be that is the question. Whether tis nobler in the mind to suffer the slings \
+     and arrows of outrageous fortune or to take arms against a sea of troubles and by opposing \
+     end them. To die to sleep no more and by a sleep to say we end the heartache. ";
+
 /// The second seed's corpus and run: 8,100 steps of one window of 48 at a rate of 3e-3, on random
 /// windows. Its own loss at the end is 0.0911, its text falls apart after 48 characters.
 #[test]
 #[ignore = "slow: 8,100 steps"]
 fn the_seeds_run_learns_its_text_at_every_position() -> Result<()> {
-    let passage = "To be or not to be that is the question. Whether tis nobler in the mind to suffer \
-                   the slings and arrows of outrageous fortune or to take arms against a sea of \
-                   troubles and by opposing end them. To die to sleep no more and by a sleep to say \
-                   we end the heartache. ";
-    let text = passage.repeat(10);
+    let text = PASSAGE.repeat(10);
     let mut alphabet: Vec<char> = text.chars().collect();
     alphabet.sort_unstable();
     alphabet.dedup();
@@ -316,7 +318,7 @@ fn the_seeds_run_learns_its_text_at_every_position() -> Result<()> {
     // what comes after any 16 characters is known, also beyond the 48 that were trained
     let model = trainer.model()?;
     let (mut near, mut far) = (Vec::new(), Vec::new());
-    for start in (0..passage.len()).step_by(5) {
+    for start in (0..PASSAGE.len()).step_by(5) {
         let text = Text::from_ids(None, &corpus.train()[start..start + 90], 89)?;
         for score in Scoring::new(&model, &text, Windows::of(&model)?)? {
             let TokenScore { pos, surprisal_nats, .. } = score?;
