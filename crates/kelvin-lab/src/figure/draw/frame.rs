@@ -175,19 +175,19 @@ fn values(panel: &Panel, layer: &Layer, way: Way) -> Vec<f64> {
     }
     let (is_x, named) = (way == Way::X, panel.y.is_named());
     let height = panel.right.as_ref().filter(|_| layer.side == Side::Right).unwrap_or(&panel.y);
-    let shows =
+    let fits =
         |x: f64, low: f64, high: f64| panel.x.shows(x) && height.shows(low) && height.shows(high);
     match &layer.shape {
         Shape::Line { points, .. } | Shape::Dots { points } => {
-            let shown = points.iter().filter(|(x, y)| shows(*x, *y, *y));
+            let shown = points.iter().filter(|(x, y)| fits(*x, *y, *y));
             shown.map(|(x, y)| if is_x { *x } else { *y }).collect()
         }
         Shape::Band { points } => {
-            let shown = points.iter().filter(|(x, low, high)| shows(*x, *low, *high));
+            let shown = points.iter().filter(|(x, low, high)| fits(*x, *low, *high));
             shown.flat_map(|&(x, low, high)| if is_x { [x, x] } else { [low, high] }).collect()
         }
         Shape::Points { points } => {
-            let shown = points.iter().filter(|it| shows(it.x.1, it.y.0, it.y.2));
+            let shown = points.iter().filter(|it| fits(it.x.1, it.y.0, it.y.2));
             shown.flat_map(|it| if is_x { [it.x.0, it.x.2] } else { [it.y.0, it.y.2] }).collect()
         }
         Shape::Bars(bars) if is_x == named => [0.0].iter().chain(&bars.values).copied().collect(),

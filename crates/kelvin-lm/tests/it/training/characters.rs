@@ -115,6 +115,7 @@ fn the_file_depends_on_the_characters_alone() -> Result<()> {
 
 /// The entropy of a token that comes as often as it is counted here.
 fn entropy(counts: &[u32]) -> f64 {
+    #[expect(clippy::cast_possible_truncation, reason = "a logit")]
     let ln = |count: &u32| kelvin::math::ln(f64::from(*count)) as f32;
     let logits: Vec<f32> = counts.iter().filter(|count| **count > 0).map(ln).collect();
     Softmax::new(&logits).expect("counts").entropy_nats()
@@ -132,7 +133,9 @@ fn the_seeds_corpus_has_its_alphabet_and_its_entropies() -> Result<()> {
 
     let mut single = vec![0; 26];
     let mut pairs = vec![vec![0; 26]; 26];
-    ids.iter().for_each(|id| single[*id as usize] += 1);
+    for id in &ids {
+        single[*id as usize] += 1;
+    }
     ids.windows(2).for_each(|pair| pairs[pair[0] as usize][pair[1] as usize] += 1);
     let of = |counts: &Vec<u32>| f64::from(counts.iter().sum::<u32>()) * entropy(counts);
     let conditional = pairs.iter().map(of).sum::<f64>() / 2619.0;
