@@ -289,8 +289,7 @@ fn losses_are_those_of_the_decoder() -> Result<()> {
 }
 
 /// The passage of the second seed; ten times it is its corpus.
-pub(super) const PASSAGE: &str =
-    "To be or not to be that is the question. Whether tis nobler in the mind to suffer the slings \
+pub(super) const PASSAGE: &str = "To be or not to be that is the question. Whether tis nobler in the mind to suffer the slings \
      and arrows of outrageous fortune or to take arms against a sea of troubles and by opposing \
      end them. To die to sleep no more and by a sleep to say we end the heartache. ";
 
