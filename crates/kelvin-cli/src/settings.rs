@@ -136,13 +136,11 @@ impl Policy {
     /// Those of [`resolve`](Self::resolve), but for flags that refine a value which the model may have.
     pub(crate) fn check(matches: &ArgMatches) -> Result<()> {
         let dialect = named_dialect(matches)?;
-        match text(matches, "pipeline") {
-            Some(text) => text.parse::<Pipeline>().map(drop).map_err(Into::into),
-            None => {
-                let layers = Layers::new(dialect, matches, None)?;
-                Layers { is_whole: false, ..layers }.stages().map(drop)
-            }
+        if let Some(text) = text(matches, "pipeline") {
+            return text.parse::<Pipeline>().map(drop).map_err(Into::into);
         }
+        let layers = Layers::new(dialect, matches, None)?;
+        Layers { is_whole: false, ..layers }.stages().map(drop)
     }
 
     /// A policy put together value by value.

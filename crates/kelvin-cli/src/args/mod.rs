@@ -44,7 +44,8 @@ pub(crate) fn command() -> Command {
         .subcommands([generate(), chat(), next(), explain::command(), replay::command()])
         .subcommands([rescore::command(), compare::command(), sweep::command(), sweep::merge()])
         .subcommands([plot::command(), score(), train::command(), tour(), lesson::command()])
-        .subcommands([models(), stages(), presets(), examples(), doctor(), bench(), completions()])
+        .subcommands([models(), stages(), presets(), examples(), doctor(), bench()])
+        .subcommand(completions())
 }
 
 fn styles() -> Styles {

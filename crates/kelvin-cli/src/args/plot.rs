@@ -53,7 +53,8 @@ fn own() -> [Arg; 12] {
             .long("from")
             .value_name("FILE")
             .conflicts_with_all(["logits", "example"])
-            .help("A trace, or for the figure loss a run's metrics.jsonl or folder"),
+            .action(ArgAction::Append)
+            .help("A trace (several for diversity), or the folder of a sweep or a training run"),
         Arg::new("strategy")
             .short('s')
             .long("strategy")

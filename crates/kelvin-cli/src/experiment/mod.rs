@@ -136,7 +136,7 @@ impl Listener for Collected {
     }
 }
 
-impl<'a> Experiment<'a> {
+impl Experiment<'_> {
     /// The keys of `n` samples of each cell and prompt, in order.
     pub(crate) fn keys(&self, n: u32) -> impl Iterator<Item = Key> + use<> {
         let (cells, prompts) = (self.cells.len(), self.prompts.len());

@@ -73,7 +73,7 @@ fn of_file(path: &Path) -> io::Result<Vec<u8>> {
 }
 
 fn hex(hash: &[u8]) -> String {
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+    hash.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
 }
 
 /// The files of a model, by name.

@@ -173,13 +173,11 @@ fn a_prompt_beyond_the_context_is_refused() {
 
 fn vectors() -> Option<Value> {
     let path = in_crate("../../../shared/seeds/vectors.json");
-    match std::fs::read_to_string(&path) {
-        Ok(text) => Some(serde_json::from_str(&text).expect("vectors.json is JSON")),
-        Err(_) => {
-            skipped(&format!("no {}", path.display()));
-            None
-        }
-    }
+    let Ok(text) = std::fs::read_to_string(&path) else {
+        skipped(&format!("no {}", path.display()));
+        return None;
+    };
+    Some(serde_json::from_str(&text).expect("vectors.json is JSON"))
 }
 
 #[test]

@@ -16,6 +16,7 @@ mod real;
 mod reference;
 mod report;
 mod score;
+mod seeds;
 mod sweep;
 mod tiny;
 mod traces;

@@ -289,7 +289,7 @@ fn top_p_keeps_the_token_that_one_course_drops() {
         let mut order: Vec<usize> = (0..8).collect();
         order.sort_by(|&a, &b| bars[1][b].total_cmp(&bars[1][a]));
         let mut mass = 0.0;
-        let mut kept = vec![0.0; 8];
+        let mut kept = [0.0; 8];
         for (rank, &token) in order.iter().enumerate() {
             mass += bars[1][token];
             if rank == 0 || mass <= p {
@@ -300,6 +300,19 @@ fn top_p_keeps_the_token_that_one_course_drops() {
         let kept: Vec<f64> = kept.iter().map(|p| p / sum).collect();
         near("the token that reaches p left out", &kept, &series[0]);
     }
+}
+
+/// The same by one command, under that course's dialect.
+#[test]
+fn a_dialect_draws_that_course_as_it_was() {
+    let Some(truth) = Truth::load() else { return };
+    let id = "S4-FIG4-topp-EXCLUSIVE";
+    let ours = plot("top-p --example cat8 --dialect seed4");
+    let held = Held { id, ours: &ours, theirs: truth.of(id) };
+    held.page();
+    held.titles();
+    held.bars();
+    held.names(all);
 }
 
 #[test]
@@ -384,6 +397,7 @@ fn every_figure_draws_in_both_themes_and_twice_the_same() {
     let listed = kelvin(&["plot", "--json"]).json();
     let from = |name: &str| match name {
         "diversity" => Some(trace()),
+        "uniqueness" | "pareto" => Some(sweep()),
         "loss" => Some(metrics()),
         _ => None,
     };
@@ -410,6 +424,41 @@ fn trace() -> String {
     let args = ["generate", "ROMEO:", "-n", "6", "--max-new-tokens", "12", "--seed", "7", "--json"];
     fs::write(&path, kelvin(&args).stdout).expect("writable");
     path
+}
+
+/// The folder of a sweep of four temperatures.
+fn sweep() -> String {
+    let path = format!("{}/plot-sweep", env!("CARGO_TARGET_TMPDIR"));
+    let metrics = |ratio: f64| {
+        serde_json::json!({
+            "unique_ratio": ratio, "unique_sequences": 20.0 * ratio, "mean_unique_tokens": 9.5,
+            "distinct_2": 0.5 + 0.4 * ratio, "nats_per_token": 1.0 + ratio, "rep_2": null,
+        })
+    };
+    let cell = |(t, ratio): (&str, f64)| {
+        serde_json::json!({
+            "cell": 0, "settings": {"temperature": t}, "pipeline": format!("temperature({t})"),
+            "samples": 20, "tokens": 400, "finish": {"length": 20}, "metrics": metrics(ratio),
+        })
+    };
+    let cells: Vec<Value> =
+        [("1.5", 1.0), ("0.1", 0.05), ("0.7", 0.8), ("1.1", 1.0)].map(cell).to_vec();
+    let report = serde_json::json!({"schema": "kelvin.sweep-report/1", "cells": cells});
+    fs::create_dir_all(&path).expect("a folder");
+    fs::write(format!("{path}/report.json"), report.to_string()).expect("writable");
+    path
+}
+
+#[test]
+fn a_sweep_is_drawn_from_its_folder() {
+    let path = sweep();
+    let data = |name: &str| kelvin(&["plot", name, "--from", &path, "--data"]).json();
+    let points = &data("uniqueness")["panels"][0]["layers"][0]["points"];
+    assert_eq!(*points, serde_json::json!([[0.1, 0.05], [0.7, 0.8], [1.1, 1.0], [1.5, 1.0]]));
+    let bars = &data("diversity")["panels"][0]["layers"][0]["values"];
+    assert_eq!(*bars, serde_json::json!([20.0, 1.0, 16.0, 20.0]));
+    let dots = &data("pareto")["panels"][0]["layers"][0]["points"];
+    assert_eq!(dots[1]["y"], serde_json::json!([1.05, 1.05, 1.05]));
 }
 
 /// A short run's metrics.
@@ -447,14 +496,17 @@ fn a_png_has_a_font_of_its_own() {
 #[test]
 fn what_is_typed_wrong_is_said_before_anything_is_drawn() {
     let cases: [(&[&str], &str); 9] = [
-        (&["temprature"], "no figure \"temprature\"\n\nhint: did you mean temperature?"),
+        (
+            &["temprature"],
+            "no figure \"temprature\"\n\nhint: did you mean temperature? the figures ",
+        ),
         (&["xyzzy"], "no figure \"xyzzy\"\n\nhint: the figures are logits, softmax, "),
         (&["softmax", "-o", "a.jpg"], "-o a.jpg: no kind of picture that is known"),
         (&["temperature", "--temperature", "1,hot"], "temperature"),
         (&["top-p", "--top-p", "1.5"], "top-p: p = 1.5 is outside 0 < p ≤ 1"),
         (&["grid", "--top-k", "0"], "--top-k 0: expected a whole number from 1 on"),
-        (&["diversity"], "this figure counts the samples of a trace, and none is given"),
-        (&["loss"], "this figure reads a run, and none is given"),
+        (&["diversity"], "of traces or of a sweep, and none is given"),
+        (&["loss"], "or its metrics.jsonl, and none is given"),
         (&["logits", "--example", "parsi"], "no example \"parsi\"\n\nhint: did you mean paris?"),
     ];
     for (args, expected) in cases {

@@ -86,6 +86,7 @@ fn a_sweep_leaves_tables_and_says_what_they_hold() {
     left.sort();
     let expected = [
         "manifest.json",
+        "report.html",
         "report.json",
         "samples.jsonl",
         "samples.parquet",
@@ -188,7 +189,7 @@ fn what_would_mix_two_sweeps_is_refused_and_nothing_is_touched() {
     let other = sweep(&dir, "out", &SMALL.replace("1.5", "1.6").replace("-n 2", "-n 3"));
     assert_eq!(other.code, 2);
     let differences = "out holds another sweep: grid.0.values.1: \"1.6\" here, \"1.5\" there; \
-                       pipelines.2: \"temperature(1.6) | top-k(0)\" here, \"temperature(1.5) | top-k(0)\" there; \
+                       pipelines.2: \"temperature(1.6) | top-k(off)\" here, \"temperature(1.5) | top-k(off)\" there; \
                        pipelines.3: \"temperature(1.6) | top-k(3)\" here, \"temperature(1.5) | top-k(3)\" there; \
                        n: 3 here, 2 there";
     assert!(other.stderr.contains(differences), "{}", other.stderr);

@@ -51,9 +51,9 @@ fn a_run_leaves_its_trace_behind() {
         assert_eq!(hashes["model.safetensors"].as_str().map(str::len), Some(64));
         for step in &sequence.steps {
             let head = step.head.as_ref().expect("with candidates");
-            let held = head.weights.iter().filter(|weight| **weight > 0).count();
+            let n_drawable = head.weights.iter().filter(|weight| **weight > 0).count();
             assert_eq!(
-                (head.ids.len(), held),
+                (head.ids.len(), n_drawable),
                 (64, step.support),
                 "65 characters, 64 of them listed"
             );
@@ -201,7 +201,8 @@ fn other_settings_are_judged_without_the_model_where_the_trace_decides() {
     }
     let same = at(&runs, "rescore --temperature 0.9 --top-p 0.95 --json").json();
     for (now, step) in logprobs(&same).iter().zip(&steps) {
-        assert_eq!(*now, step.logprob, "the recorded settings give the recorded numbers");
+        let told = "the recorded settings give the recorded numbers";
+        assert_eq!(now.to_bits(), step.logprob.to_bits(), "{told}");
     }
     let narrow = at(&runs, "rescore --top-k 1");
     let unlikely = steps.iter().filter(|step| step.raw_rank > 1).count();

@@ -8,7 +8,7 @@ pub struct Diversity {
     /// What the policy is called.
     pub name: String,
     /// Different texts among its samples.
-    pub unique_sequences: usize,
+    pub unique_sequences: f64,
     /// Different tokens in a sample, on average.
     pub unique_tokens: f64,
 }
@@ -36,7 +36,7 @@ pub fn diversity(of: &[Diversity], n_runs: usize, n_tokens: usize) -> Figure {
             )
             .bars("", ink, Bars::new(values).with_texts(texts))
     };
-    let sequences = of.iter().map(|it| it.unique_sequences as f64).collect();
+    let sequences = of.iter().map(|it| it.unique_sequences).collect();
     let tokens = of.iter().map(|it| it.unique_tokens).collect();
     let panels = vec![
         panel(

@@ -100,7 +100,9 @@ impl Row {
             order.push(at);
         }
         let mut listed = vec![false; self.logits.len()];
-        order.iter().for_each(|&at| listed[at] = true);
+        for &at in &order {
+            listed[at] = true;
+        }
         order.extend((0..self.logits.len()).filter(|&at| !listed[at])); // banned ones come last
         order.sort_by(|&a, &b| probabilities[b].total_cmp(&probabilities[a]));
         Ok(Law { probabilities, kept, order, entropy_nats: account.entropy_nats })

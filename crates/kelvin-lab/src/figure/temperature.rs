@@ -127,5 +127,5 @@ fn curve() -> impl Iterator<Item = f64> {
 }
 
 fn at(t: f64) -> Result<Pipeline> {
-    Ok(Pipeline::builder().stage(Temperature::new(t)?).build()?)
+    Pipeline::builder().stage(Temperature::new(t)?).build()
 }

@@ -82,11 +82,11 @@ impl Plan {
 
     /// The same policy, its first cut replaced by that of the `k` best.
     pub(super) fn with_top_k(&self, pipeline: &Pipeline, k: usize) -> Pipeline {
-        let text = |(place, stage): (usize, &Box<dyn Stage>)| match Some(place) == self.place {
-            true => format!("top-k({k})"),
-            false => Shown(stage.as_ref()).to_string(),
-        };
-        let stages: Vec<String> = pipeline.stages().iter().enumerate().map(text).collect();
+        let mut stages: Vec<String> =
+            pipeline.stages().iter().map(|stage| Shown(stage.as_ref()).to_string()).collect();
+        if let Some(place) = self.place {
+            stages[place] = format!("top-k({k})");
+        }
         stages.join(" | ").parse().expect("stages print as they parse")
     }
 
@@ -94,7 +94,7 @@ impl Plan {
     /// where no token shows what a weight is worth.
     pub(super) fn tail_mass(&self, head: &Weighed<'_>, tail: &Tail) -> Option<(f64, f64)> {
         let (origin, unit) = head.reference()?;
-        if self.t == 1.0 && !self.lowers {
+        if self.t.total_cmp(&1.0).is_eq() && !self.lowers {
             let all = unit * math::exp(head.head.log_sum - origin);
             let rest = (all - head.total()).max(0.0);
             return Some((rest, rest));
@@ -109,8 +109,9 @@ impl Plan {
         let last = f64::from(*head.head.logits.last()?);
         let (origin, unit) = head.reference()?;
         // an edited token outranks the tail only where it weighs more than the tail's best could
-        let least = if self.lowers { unit * math::exp((last - origin) / self.t) } else { -1.0 };
-        let mut weights: Vec<f64> = head.weights.iter().copied().filter(|&w| w > least).collect();
+        let lightest = if self.lowers { unit * math::exp((last - origin) / self.t) } else { -1.0 };
+        let mut weights: Vec<f64> =
+            head.weights.iter().copied().filter(|&w| w > lightest).collect();
         weights.sort_by(|a, b| b.total_cmp(a));
         let size = |all: f64| {
             let mut mass = 0.0;

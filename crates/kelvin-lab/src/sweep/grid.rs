@@ -77,9 +77,10 @@ impl Grid {
         };
         let name = parameter(name.trim())?;
         let is_pipeline = name == "pipeline";
-        let values = match is_pipeline {
-            true => vec![values.trim().to_owned()],
-            false => range::values(&name, values)?,
+        let values = if is_pipeline {
+            vec![values.trim().to_owned()]
+        } else {
+            range::values(&name, values)?
         };
         match self.axes.iter_mut().find(|axis| axis.name == name) {
             None => self.axes.push(Axis { name, values }),

@@ -84,6 +84,10 @@ impl Manifest {
     }
 
     /// As JSON, for its file.
+    ///
+    /// # Panics
+    ///
+    /// Never: numbers and texts are JSON.
     pub fn to_json(&self) -> String {
         let json = serde_json::to_string_pretty(self);
         json.expect("numbers and texts are JSON") + "\n"

@@ -17,7 +17,7 @@ pub(super) fn values(name: &str, text: &str) -> Result<Vec<String>> {
     for item in text.split(',').map(str::trim) {
         match item.split(':').collect::<Vec<_>>()[..] {
             [""] => return Err(Error::new(format!("{name}={text}: a value is missing"))),
-            [value] => values.push(Number::parse(value).map_or(value.to_owned(), |it| it.shown())),
+            [value] => values.push(Number::parse(value).map_or(value.to_owned(), Number::shown)),
             [first, last, step] => values.extend(range(name, item, [first, last, step])?),
             _ => return Err(Error::new(format!("{name}={item}: a range is FIRST:LAST:STEP"))),
         }

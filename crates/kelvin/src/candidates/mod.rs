@@ -594,7 +594,7 @@ impl<'a> Candidates<'a> {
             level.run(BlockMaxima { logits: &others, maxima: &mut maximum });
             if maximum[0] > top {
                 top = maximum[0];
-                let place = (start..).zip(others).find(|(_, logit)| *logit == top);
+                let place = (start..).zip(others).find(|(_, logit)| *logit >= top);
                 best = place.map(|(id, logit)| Rank::new(logit, id));
             }
         });

@@ -50,8 +50,8 @@ impl Candidates<'_> {
     fn keep_through_by(&mut self, last: Rank, ties: Ties) {
         let edge = self.logit(last.token());
         let Compact { ids, logits, .. } = &*self.compact;
-        let tied = ids.iter().zip(logits).filter(|&(_, &logit)| logit == edge);
-        let beyond = tied.filter(|&(&id, &logit)| Rank::new(logit, id) > last).count();
+        let at_edge = ids.iter().zip(logits).filter(|&(_, &logit)| logit == edge);
+        let beyond = at_edge.filter(|&(&id, &logit)| Rank::new(logit, id) > last).count();
         let mut goes = if ties == Ties::Last { beyond } else { 0 };
         match ties {
             Ties::First => return self.keep_through(last),

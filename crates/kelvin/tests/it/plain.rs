@@ -314,8 +314,8 @@ impl Plain {
 
     fn keep_prefix(&mut self, k: usize, ties: Ties) {
         let logits = self.logits.clone();
-        let tied = (ties == Ties::All).then_some(|id: TokenId| f64::from(logits[id as usize]));
-        self.keep_of(&self.order(ties), k, tied);
+        let logit = (ties == Ties::All).then_some(|id: TokenId| f64::from(logits[id as usize]));
+        self.keep_of(&self.order(ties), k, logit);
     }
 
     /// How many of `order` it takes until their mass reaches `p`.
@@ -377,8 +377,8 @@ impl Plain {
         }
         let n = self.n_reaching(mass, &order);
         let scores: Vec<f64> = self.ids().map(score).collect();
-        let tied = (ties == Ties::All).then_some(|id: TokenId| scores[id as usize]);
-        self.keep_of(&order, n, tied);
+        let score = (ties == Ties::All).then_some(|id: TokenId| scores[id as usize]);
+        self.keep_of(&order, n, score);
         Ok(())
     }
 

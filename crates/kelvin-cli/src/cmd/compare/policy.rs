@@ -41,8 +41,8 @@ fn named(text: &str) -> Result<Named> {
     let (dialect, rest) = split(text).map_err(blame)?;
     let pipeline = match rest {
         rest if rest.contains(['(', '|']) => of_pipeline(dialect, rest),
-        "greedy" => dialect.pipeline(&[], Pick::Greedy).map_err(typed),
-        "neutral" => dialect.pipeline(&[], Pick::Draw).map_err(typed),
+        "greedy" => dialect.pipeline(&[], Pick::Greedy).map_err(|error| typed(&error)),
+        "neutral" => dialect.pipeline(&[], Pick::Draw).map_err(|error| typed(&error)),
         rest => of_values(dialect, rest),
     };
     Ok(Named { label: text.to_owned(), pipeline: pipeline.map_err(blame)? })
@@ -65,10 +65,10 @@ fn of_pipeline(dialect: &Dialect, text: &str) -> Result<Pipeline, Failure> {
         let what = format!("dialect {} has no say in a pipeline", dialect.name);
         return Err(Failure::typed(what).hint("its text holds order and rules; give NAME=VALUE,…"));
     }
-    text.parse().map_err(typed)
+    text.parse().map_err(|error| typed(&error))
 }
 
-fn typed(error: kelvin::Error) -> Failure {
+fn typed(error: &kelvin::Error) -> Failure {
     Failure::typed(error.to_string())
 }
 
@@ -119,7 +119,7 @@ impl Values {
             stage::ALL.iter().filter_map(|info| Some((info.name, self.arguments(info)?))).collect();
         let given: Vec<(&str, &str)> =
             given.iter().map(|(name, arguments)| (*name, arguments.as_str())).collect();
-        dialect.pipeline(&given, Pick::Draw).map_err(typed)
+        dialect.pipeline(&given, Pick::Draw).map_err(|error| typed(&error))
     }
 
     /// The arguments of a stage; none where nobody gave a value.

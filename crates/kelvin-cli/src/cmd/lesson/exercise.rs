@@ -120,11 +120,12 @@ impl Answer {
     pub(super) fn shown(&self) -> String {
         match self {
             Self::Word(word) => word.clone(),
-            Self::Number(number, within) => {
+            Self::Number(number, within) if *within > 0.0 => {
                 let places = (0..6).find(|&places| 0.5 * one_in_ten_to(places) <= *within);
-                let places = if *within > 0.0 { places.unwrap_or(6) } else { 0 };
+                let places = places.unwrap_or(6);
                 format!("{number:.places$}")
             }
+            Self::Number(number, _) => number.to_string(),
         }
     }
 }
@@ -176,6 +177,7 @@ mod tests {
         assert_eq!(Answer::Number(0.379_91, 0.01).shown(), "0.38");
         assert_eq!(Answer::Number(0.379_91, 0.001).shown(), "0.380");
         assert_eq!(Answer::Number(2493.0, 0.0).shown(), "2493");
+        assert_eq!(Answer::Number(0.7, 0.0).shown(), "0.7");
         assert_eq!(Answer::Number(1.34, 0.05).shown(), "1.3");
     }
 

@@ -1,24 +1,16 @@
 //! The figures by name: what each reads, shows, and how it is made.
 
-use std::fs;
-use std::io::BufReader;
-use std::path::Path;
-
 use anyhow::Result;
 use clap::ArgMatches;
-use kelvin_lab::Trace;
-use kelvin_lab::figure::{self, Animation, Diversity, Figure, LossCurves, Row};
-use kelvin_lab::trace::Sequence;
-use kelvin_lm::train::Metric;
+use kelvin::nearest;
+use kelvin_lab::figure::{self, Figure, Row};
 
 use super::flags::{self, Sweep};
 use super::rows::{self, Subject};
-use super::{Picture, live};
-use crate::args::policy::text;
+use super::{Picture, runs};
 use crate::args::randomness::Randomness;
 use crate::console::Console;
 use crate::exit::Failure;
-use crate::suggest;
 
 /// A figure that can be asked for.
 pub(super) struct Kind {
@@ -122,21 +114,33 @@ pub(super) static ALL: &[Kind] = &[
         name: "trace",
         reads: "a generation",
         summary: "probability, entropy and nucleus size of each token",
-        draw: trace,
+        draw: runs::trace,
     },
     Kind {
         name: "animation",
         reads: "a generation",
         summary: "distribution, pick and text, step by step",
-        draw: animation,
+        draw: runs::animation,
     },
     Kind {
         name: "diversity",
-        reads: "a trace",
+        reads: "traces or a sweep",
         summary: "different texts and tokens of each policy's samples",
-        draw: diversity,
+        draw: runs::diversity,
     },
-    Kind { name: "loss", reads: "a run", summary: "how the loss fell", draw: loss },
+    Kind {
+        name: "uniqueness",
+        reads: "a sweep",
+        summary: "the share of different texts against the temperature",
+        draw: runs::uniqueness,
+    },
+    Kind {
+        name: "pareto",
+        reads: "a sweep",
+        summary: "diversity (distinct-2) against surprisal, a dot for each policy",
+        draw: runs::pareto,
+    },
+    Kind { name: "loss", reads: "a run", summary: "how the loss fell", draw: runs::loss },
 ];
 
 /// The figure of this name.
@@ -146,12 +150,17 @@ pub(super) static ALL: &[Kind] = &[
 /// Something typed, which the nearest name or all of them answer.
 pub(super) fn find(name: &str) -> Result<&'static Kind, Failure> {
     let known = || ALL.iter().map(|kind| kind.name);
-    let unknown = || suggest::unknown("figure", name, known()).or("see kelvin plot --list");
+    let unknown = || {
+        let all = known().collect::<Vec<_>>().join(", ");
+        let near = nearest(name, known()).map(|near| format!("did you mean {near}? "));
+        let hint = format!("{}the figures are {all}", near.unwrap_or_default());
+        Failure::typed(format!("no figure {name:?}")).hint(hint)
+    };
     ALL.iter().find(|kind| kind.name == name).ok_or_else(unknown)
 }
 
 /// The same figure, with what it was made of below it.
-fn still(figure: Figure, facts: &[String]) -> Picture {
+pub(super) fn still(figure: Figure, facts: &[String]) -> Picture {
     Picture::Still(figure.with_caption(facts.join(" · ")))
 }
 
@@ -192,7 +201,7 @@ fn entropy(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Picture> {
 }
 
 fn tail(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Picture> {
-    let subject = rows::one(matches, console, "paris")?;
+    let subject = rows::one(matches, console, "cat8")?;
     let p = flags::numbers(matches, "top-p", &["0.9"])?[0];
     Ok(still(figure::tail(&subject.row, p)?, &subject.facts))
 }
@@ -232,16 +241,16 @@ fn limitation(matches: &ArgMatches, _: &mut Console<'_>) -> Result<Picture> {
 
 fn confident_uncertain(matches: &ArgMatches, _: &mut Console<'_>) -> Result<Picture> {
     let subjects = rows::examples(matches, &["confident", "uncertain"])?;
-    let [a, b] = &subjects[..] else {
-        let n = subjects.len();
-        let failure = Failure::typed(format!("{n} examples, and this figure compares two"));
+    let [first, second] = &subjects[..] else {
+        let what = format!("{} examples, and this figure compares two", subjects.len());
+        let failure = Failure::typed(what);
         return Err(failure.hint("--example confident,uncertain").into());
     };
     let k = flags::counts(matches, "top-k", &["3"])?[0];
     let p = flags::numbers(matches, "top-p", &["0.9"])?[0];
-    let names = [capital(&a.name), capital(&b.name)];
-    let rows = [(names[0].as_str(), &a.row), (names[1].as_str(), &b.row)];
-    let facts = vec![format!("examples {}, {}", a.name, b.name)];
+    let names = [capital(&first.name), capital(&second.name)];
+    let rows = [(names[0].as_str(), &first.row), (names[1].as_str(), &second.row)];
+    let facts = vec![format!("examples {}, {}", first.name, second.name)];
     Ok(still(figure::confident_uncertain(rows, k, p)?, &facts))
 }
 
@@ -332,105 +341,6 @@ fn grid(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Picture> {
     let temperatures = flags::numbers(matches, "temperature", &["0.5", "1.0", "1.5"])?;
     let ks = flags::counts(matches, "top-k", &["2", "3", "5"])?;
     Ok(still(figure::grid(&subject.row, &temperatures, &ks)?, &subject.facts))
-}
-
-fn trace(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Picture> {
-    let trace = generation(matches, console)?;
-    let sequence = &trace.sequences[0];
-    Ok(still(figure::generation(sequence), &[facts(sequence)]))
-}
-
-fn animation(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Picture> {
-    let trace = generation(matches, console)?;
-    let sequence = &trace.sequences[0];
-    let film = Animation::new(sequence, &trace.names).with_caption(facts(sequence));
-    Ok(Picture::Film(film))
-}
-
-/// Model, policy and seed of a generation.
-fn facts(sequence: &Sequence) -> String {
-    let header = &sequence.header;
-    let model = match &header.model["name"] {
-        serde_json::Value::String(name) => name.as_str(),
-        _ => "a model",
-    };
-    format!("{model} · {:?} · {} · seed {}", header.text, header.pipeline, header.seed)
-}
-
-/// The trace of `--from`, or one made now.
-fn generation(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Trace> {
-    match text(matches, "from") {
-        Some(path) => read_trace(path),
-        None => live::generate(matches, console),
-    }
-}
-
-fn read_trace(path: &str) -> Result<Trace> {
-    let refused = |error| Failure::read(format!("cannot read {path}")).caused_by(error);
-    let file = fs::File::open(path).map_err(refused)?;
-    let in_file = |error: kelvin_lab::Error| Failure::read(error.to_string()).inside(path);
-    Ok(Trace::read(BufReader::new(file)).map_err(in_file)?)
-}
-
-fn diversity(matches: &ArgMatches, _: &mut Console<'_>) -> Result<Picture> {
-    let Some(path) = text(matches, "from") else {
-        let failure =
-            Failure::typed("this figure counts the samples of a trace, and none is given");
-        return Err(failure
-            .hint("kelvin generate … -n 30 --json > runs.jsonl, then --from runs.jsonl")
-            .into());
-    };
-    let trace = read_trace(path)?;
-    let mut policies: Vec<(&str, Vec<Vec<u32>>)> = Vec::new();
-    for sequence in &trace.sequences {
-        let tokens: Vec<u32> = sequence.steps.iter().map(|step| step.id).collect();
-        let name = sequence.header.experiment.as_deref().unwrap_or(&sequence.header.pipeline);
-        match policies.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, samples)) => samples.push(tokens),
-            None => policies.push((name, vec![tokens])),
-        }
-    }
-    let unique =
-        |samples: &[Vec<u32>]| samples.iter().collect::<std::collections::BTreeSet<_>>().len();
-    let tokens = |sample: &Vec<u32>| sample.iter().collect::<std::collections::BTreeSet<_>>().len();
-    let of = |(name, samples): &(&str, Vec<Vec<u32>>)| Diversity {
-        name: (*name).to_owned(),
-        unique_sequences: unique(samples),
-        unique_tokens: samples.iter().map(|it| tokens(it) as f64).sum::<f64>()
-            / samples.len() as f64,
-    };
-    let measured: Vec<Diversity> = policies.iter().map(of).collect();
-    let n_runs = policies.iter().map(|(_, samples)| samples.len()).max().unwrap_or(0);
-    let lengths = trace.sequences.iter().map(|sequence| sequence.steps.len());
-    let figure = figure::diversity(&measured, n_runs, lengths.max().unwrap_or(0));
-    Ok(still(figure, &[path.to_owned()]))
-}
-
-fn loss(matches: &ArgMatches, _: &mut Console<'_>) -> Result<Picture> {
-    let Some(path) = text(matches, "from") else {
-        let failure = Failure::typed("this figure reads a run, and none is given");
-        return Err(failure
-            .hint("--from RUN, the folder of kelvin train, or its metrics.jsonl")
-            .into());
-    };
-    let folder = Path::new(path);
-    let file = if folder.is_dir() { folder.join("metrics.jsonl") } else { folder.to_owned() };
-    let refused = |error| Failure::read(format!("cannot read {}", file.display())).caused_by(error);
-    let lines = fs::read_to_string(&file).map_err(refused)?;
-    let mut losses = LossCurves::default();
-    for (at, line) in lines.lines().enumerate() {
-        let metric = serde_json::from_str(line).map_err(|error| {
-            Failure::read(format!("line {}: no metric of a run: {error}", at + 1))
-                .inside(&file.display().to_string())
-        })?;
-        match metric {
-            Metric::Step { step, loss, .. } => losses.train(step, loss),
-            Metric::Evaluation { step, validation_loss, .. } => {
-                losses.validate(step, validation_loss);
-            }
-        }
-    }
-    Ok(still(losses.figure("Loss"), &[path.to_owned()]))
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ mod flags;
 mod kind;
 mod live;
 mod rows;
+mod runs;
 
 use std::fs;
 use std::path::Path;

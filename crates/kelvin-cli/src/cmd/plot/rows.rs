@@ -44,8 +44,8 @@ pub(super) fn one(
     console: &mut Console<'_>,
     default: &str,
 ) -> Result<Subject> {
-    if let Some(path) = text(matches, "from") {
-        let failure = Failure::typed(format!("--from {path}: this figure reads logits"));
+    if matches.contains_id("from") {
+        let failure = Failure::typed("--from: this figure reads logits");
         return Err(failure.hint("give --example, --logits FILE, or -m MODEL and a PROMPT").into());
     }
     if let Some(path) = text(matches, "logits") {

@@ -41,7 +41,7 @@ impl Folder {
         let refuse = || Failure::read(format!("{} cannot be read", path.display()));
         match fs::read_to_string(&path) {
             Ok(json) => Manifest::read(&json).map(Some).map_err(|cause| refuse().caused_by(cause)),
-            Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(cause) if is_nothing(&cause) => Ok(None),
             Err(cause) => Err(refuse().caused_by(cause)),
         }
     }
@@ -125,6 +125,11 @@ impl Folder {
         self.write("summary.csv", |file| Ok(file.write_all(summary.to_csv().as_bytes())?))?;
         Ok(summary.cells)
     }
+}
+
+/// Whether there is nothing of that name; what lies in its way is told when the folder is made.
+fn is_nothing(cause: &io::Error) -> bool {
+    matches!(cause.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 /// The numbers of each cell; one cell's samples are in memory at a time.

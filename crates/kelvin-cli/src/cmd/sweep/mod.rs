@@ -57,7 +57,7 @@ pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Cod
     };
     let prompts = read_prompts(matches, texts, &mut loaded, randomness)?;
     let grid = (grid, cells, &policies[..]);
-    let job = Job::new(matches, &loaded, grid, prompts, stops, randomness)?;
+    let job = Job::new(matches, &loaded, grid, (prompts, stops), randomness)?;
     job.introduce(&randomness, console)?;
     match folder {
         Some(folder) if !matches.get_flag("dry-run") => {
@@ -120,8 +120,7 @@ impl<'a> Job<'a> {
         matches: &ArgMatches,
         loaded: &'a Loaded,
         (grid, cells, policies): (Grid, Vec<Cell>, &[Policy]),
-        prompts: Vec<Prompt>,
-        stop: Vec<String>,
+        (prompts, stop): (Vec<Prompt>, Vec<String>),
         randomness: Randomness,
     ) -> Result<Self> {
         let manifest = Manifest {

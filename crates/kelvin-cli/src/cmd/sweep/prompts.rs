@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::path::Path;
 
 use clap::ArgMatches;
 use serde_json::Value;
@@ -23,7 +24,8 @@ pub(super) fn read(matches: &ArgMatches) -> Result<Vec<String>, Failure> {
         Some("-") => lines("stdin", read_all(io::stdin())),
         Some(path) => {
             let bytes = File::open(path).and_then(read_all_of);
-            if path.ends_with(".jsonl") { json_lines(path, bytes) } else { lines(path, bytes) }
+            let is_json = Path::new(path).extension().is_some_and(|ending| ending == "jsonl");
+            if is_json { json_lines(path, bytes) } else { lines(path, bytes) }
         }
     }
 }

@@ -84,7 +84,12 @@ fn first_story(job: &Job<'_>, cell: usize, samples: &[Sample]) -> Result<Option<
 fn facts(job: &Job<'_>) -> Vec<(String, String)> {
     let manifest = &job.manifest;
     let mut facts = vec![("model", job.loaded.facts().join(" · "))];
-    facts.push(("SHA-256", manifest.model.sha256.clone()));
+    let hashes = manifest.model.sha256.as_object().into_iter().flatten();
+    facts.extend(
+        hashes.map(|(file, hash)| {
+            ("SHA-256", format!("{} {file}", hash.as_str().unwrap_or_default()))
+        }),
+    );
     facts.extend(job.prompts.iter().take(STORIES).map(|it| ("prompt", format!("{:?}", it.text))));
     facts.extend([
         ("samples", format!("{} of each cell and prompt", count(manifest.n as usize))),

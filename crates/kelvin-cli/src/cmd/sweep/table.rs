@@ -42,10 +42,12 @@ fn table(summary: &Summary<'_>) -> Table {
             label if label.is_empty() => summary.manifest.pipelines[cell.cell].clone(),
             label => label,
         };
-        let [a, b, c, d, e, f] = SHOWN.map(|(name, decimals)| {
+        let shown = SHOWN.map(|(name, decimals)| {
             cell.metric(name).map_or_else(|| "–".to_owned(), |value| format!("{value:.decimals$}"))
         });
-        table.row([label, count(cell.n_samples), a, b, c, d, e, f]);
+        let mut cells = vec![label, count(cell.n_samples)];
+        cells.extend(shown);
+        table.push(cells);
     }
     table
 }

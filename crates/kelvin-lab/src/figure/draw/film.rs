@@ -1,5 +1,7 @@
 //! Pictures one after the other on one page, by style sheets alone.
 
+use std::fmt::Write as _;
+
 use kuva::render::render::{Primitive, Scene, TextAnchor};
 
 use super::frame::Frame as Axes;
@@ -47,10 +49,12 @@ fn style(cycle: f64) -> String {
         for (kind, more) in [("", 0.0), ("z", PAUSE)] {
             let seen = share(seconds * third + more);
             let gone = (seen + 0.001).min(100.0);
-            text += &format!(
+            write!(
+                text,
                 "@keyframes {name}{kind}{{0%,{seen:.3}%{{opacity:1}}{gone:.3}%,100%{{opacity:0}}}}\
                  .{name}{kind}{{opacity:0;animation:{name}{kind} {cycle}s linear infinite}}"
-            );
+            )
+            .expect("a String takes it");
         }
     }
     text += "svg:hover g{animation-play-state:paused}.az,.bz,.cz{opacity:1}\

@@ -42,7 +42,9 @@ impl Pen<'_> {
                 match stroke {
                     Stroke::Solid => self.polyline(points, ink),
                     Stroke::Dashed => {
-                        dashes(&points).into_iter().for_each(|dash| self.polyline(dash, ink));
+                        for dash in dashes(&points) {
+                            self.polyline(dash, ink);
+                        }
                     }
                 }
             }
@@ -112,11 +114,11 @@ impl Pen<'_> {
         let points: Vec<_> = points.iter().filter(is_shown).collect();
         let above = points.iter().map(|point| (point.0, point.2));
         let below = points.iter().rev().map(|point| (point.0, point.1));
-        let mut d = String::new();
-        for (at, point) in above.chain(below).enumerate() {
+        let corner = |(at, point)| {
             let (x, y) = self.frame.place(side, point);
-            d.push_str(&format!("{}{x:.2} {y:.2} ", if at == 0 { "M" } else { "L" }));
-        }
+            format!("{}{x:.2} {y:.2} ", if at == 0 { "M" } else { "L" })
+        };
+        let mut d = above.chain(below).enumerate().map(corner).collect::<Vec<_>>().concat();
         if points.len() > 1 {
             let fill = Some(color(ink));
             let (stroke, stroke_width) = (kuva::render::color::Color::None, 0.0);
@@ -220,8 +222,8 @@ impl Pen<'_> {
                 let x = column as f64 + 1.0;
                 let a = self.frame.place(Side::Left, (x - 0.48, middle + 0.48));
                 let b = self.frame.place(Side::Left, (x + 0.48, middle - 0.48));
-                let share = if high > low { (value - low) / (high - low) } else { 0.0 };
-                let shade = mix(self.theme.page(), ink, 0.08 + 0.92 * share);
+                let part = if high > low { (value - low) / (high - low) } else { 0.0 };
+                let shade = mix(self.theme.page(), ink, 0.08 + 0.92 * part);
                 self.scene.add(rectangle((a.0, a.1, b.0 - a.0, b.1 - a.1), shade));
                 let ink =
                     if brightness(shade) > 0.3 { (0x1A, 0x1A, 0x1A) } else { (255, 255, 255) };
