@@ -283,7 +283,7 @@ fn dashes(points: &[(f64, f64)]) -> Vec<Vec<(f64, f64)>> {
             phase = 1 - phase;
             left = PERIOD[phase];
         }
-        if phase == 0 {
+        if phase == 0 && left < PERIOD[0] {
             dash.push(end);
         }
     }
