@@ -279,7 +279,7 @@ mod tables {
             assert!(row.contains(part), "{part} is not in {row}");
         }
         assert!(
-            all[0].contains("token_ids: [], finish: \"eos\", n_tokens: 0, nats: 0.0, "),
+            all[0].contains("token_ids: [], finish: \"eos\", n_tokens: 0, nats: 0E0, "),
             "{}",
             all[0]
         );
