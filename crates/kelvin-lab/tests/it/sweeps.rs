@@ -283,7 +283,7 @@ mod tables {
             "{}",
             all[0]
         );
-        let first = "{cell: 0, prompt: 0, sample: 1, pos: 3, id: 4294967295, raw_logprob: -0.6666666666666666, ";
+        let first = "{cell: 0, prompt: 0, sample: 1, pos: 3, id: 4294967295, raw_logprob: -6.666666666666666E-1, ";
         assert!(steps[0].starts_with(first), "{}", steps[0]);
     }
 
