@@ -149,7 +149,7 @@ fn in_cache(model: &str, path: PathBuf, places: Places<'_>) -> anyhow::Result<Lo
 }
 
 /// A file, or a folder with a model in it. Any other folder may just have the name of a model.
-fn is_model(path: &Path) -> bool {
+pub(crate) fn is_model(path: &Path) -> bool {
     path.is_file() || is_layout(path)
 }
 
@@ -165,7 +165,7 @@ fn in_folder(model: &str, folder: &Path) -> Option<PathBuf> {
 }
 
 /// What nobody would type who means a name.
-fn looks_like_path(model: &str) -> bool {
+pub(crate) fn looks_like_path(model: &str) -> bool {
     let endings = [".gguf", ".safetensors", ".json"];
     let lower = model.to_ascii_lowercase();
     let ends = endings.iter().any(|ending| lower.ends_with(ending));

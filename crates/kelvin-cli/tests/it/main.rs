@@ -10,6 +10,7 @@ mod explain;
 mod generate;
 mod hub;
 mod layouts;
+mod lessons;
 mod plot;
 mod real;
 mod reference;

@@ -121,7 +121,7 @@ fn missing(place: &str) -> Option<String> {
     let Ok(text) = fs::read_to_string(root().join(file)) else {
         return Some(format!("no file {file}"));
     };
-    let is_there = name.is_empty() || text.contains(&format!("fn {name}()"));
+    let is_there = name.is_empty() || text.contains(&format!("fn {name}("));
     (!is_there).then(|| format!("no test {name} in {file}"))
 }
 

@@ -257,18 +257,64 @@ fn a_run_that_was_another_is_told_apart() {
     let dir = with_verse("drift");
     train(&dir, &format!("verse.txt --steps 5 --out run {SMALL}"));
     fs::write(dir.join("other.txt"), verse(299)).expect("writable");
+    fs::write(dir.join("more.txt"), verse(300) + "z").expect("writable");
+    train(&dir, &format!("more.txt --steps 2 --out more {SMALL}"));
+    let before = bytes(dir.join("run/train.toml"));
     let cases = [
         ("--learning-rate 0.5", "learning-rate: 0.003 → 0.5"),
         ("--seed 8", "seed: 7 → 8"),
         ("--split 0.5", "data: verse.txt (SHA-256 "),
         ("other.txt", "data: verse.txt (SHA-256 "),
         ("--n-layers 2", "--n-layers 2 is asked for, and run/step-5 has 1"),
+        ("--size char-medium", "--size char-medium is asked for, and run/step-5 has char-tiny"),
+        ("--tokenizer more/step-2", "tokenizer.json: SHA-256 "),
+        ("--tokenizer more/step-2/tokenizer.json", "tokenizer.json: SHA-256 "),
         ("--steps 4", "--steps 4 counts all steps, and 5 were taken before"),
     ];
     for (flags, expected) in cases {
         let refused = train_in(&dir, &format!("{flags} --resume run"));
         assert_eq!(refused.code, 2, "{flags}: {}", refused.stderr);
         assert!(refused.stderr.contains(expected), "{flags}: {}", refused.stderr);
+    }
+    assert_eq!(bytes(dir.join("run/train.toml")), before, "nothing of it is written down");
+    train(&dir, "--resume run --steps 5 --size char-tiny --tokenizer run/step-5");
+}
+
+/// Where a text lies is no part of a run.
+#[test]
+fn equal_runs_in_two_folders_have_equal_manifests() {
+    let dir = with_verse("two-folders");
+    fs::create_dir(dir.join("below")).expect("the folder can be made");
+    train(&dir, &format!("verse.txt --steps 2 --out run {SMALL}"));
+    train(&dir.join("below"), &format!("../verse.txt --steps 2 --out run {SMALL}"));
+    let [one, other] =
+        ["run", "below/run"].map(|run| bytes(dir.join(run).join("step-2/manifest.json")));
+    assert_eq!(String::from_utf8(one), String::from_utf8(other));
+}
+
+/// Nothing that another command left, or somebody wrote by hand, is written over.
+#[test]
+fn a_folder_with_files_of_a_run_is_not_begun_in() {
+    let dir = with_verse("leftover");
+    for name in ["metrics.jsonl", "train.toml"] {
+        fs::create_dir_all(dir.join("run")).expect("the folder can be made");
+        fs::write(dir.join("run").join(name), "steps = 2\n").expect("writable");
+        let refused = train_in(&dir, &format!("verse.txt --steps 2 --out run {SMALL}"));
+        assert_eq!(refused.code, 2, "{}", refused.stderr);
+        let expected = format!("error: run/{name} is there already, of a run that saved nothing");
+        assert!(refused.stderr.contains(&expected), "{}", refused.stderr);
+        assert_eq!(bytes(dir.join("run").join(name)), b"steps = 2\n");
+        fs::remove_dir_all(dir.join("run")).expect("removed");
+    }
+    // a folder of nearly the name of a checkpoint is none
+    fs::create_dir_all(dir.join("run/step-05")).expect("the folder can be made");
+    train(&dir, &format!("verse.txt --steps 2 --out run {SMALL}"));
+    for flags in ["--out run", "--resume run"] {
+        let refused = train_in(&dir, &format!("--config run/train.toml {flags} --steps 3"));
+        assert_eq!(refused.code, 2, "{}", refused.stderr);
+        let expected =
+            "error: --config run/train.toml is the file that a run in run writes its values to";
+        assert!(refused.stderr.contains(expected), "{}", refused.stderr);
     }
 }
 
@@ -283,6 +329,10 @@ fn a_model_is_trained_further_on_another_text() {
     assert_eq!(run.stdout, "a/step-15\n");
     let metrics = String::from_utf8(bytes(dir.join("a/metrics.jsonl"))).expect("text");
     assert!(metrics.starts_with("{\"step\":11,"), "{metrics}");
+    let toml = String::from_utf8(bytes(dir.join("a/train.toml"))).expect("text");
+    let init =
+        format!("init = {}\n", toml::Value::from(dir.join("run/step-10").display().to_string()));
+    assert!(toml.contains(&init), "{toml}");
     let run = train(&dir, &format!("other.txt --init model --steps 5 --out b {few}"));
     assert_eq!(run.stdout, "b/step-5\n");
     assert_row(&run, "d-model 16 model");
@@ -417,6 +467,82 @@ fn a_gap_in_the_log_is_told() {
     assert!(run.stderr.contains(warning), "{}", run.stderr);
     let text = String::from_utf8(bytes(&log)).expect("text");
     assert_eq!(text.lines().count(), 4, "two, the sixth and its evaluation: {text}");
+}
+
+/// A log that holds something else is not emptied.
+#[test]
+fn lines_of_something_else_are_kept() {
+    let dir = with_verse("foreign");
+    train(&dir, &format!("verse.txt --steps 5 --out run {SMALL}"));
+    let log = dir.join("run/metrics.jsonl");
+    let text = String::from_utf8(bytes(&log)).expect("text").replacen('\n', "\na note\n", 2);
+    fs::write(&log, &text).expect("writable");
+    let run = train(&dir, "--resume run --steps 6");
+    let warning = "warning: run/metrics.jsonl: holds lines that are not this run's, cut there; all it held is \
+                   in run/metrics.jsonl.old\n";
+    assert!(run.stderr.contains(warning), "{}", run.stderr);
+    assert_eq!(bytes(dir.join("run/metrics.jsonl.old")), text.as_bytes());
+}
+
+/// What cannot be drawn ends a run, but not before its step is saved.
+#[test]
+fn a_figure_that_fails_leaves_a_checkpoint() {
+    let dir = with_verse("figure");
+    fs::create_dir_all(dir.join("run/loss.svg")).expect("the folder can be made");
+    let small = SMALL.replace("--save-every 5", "--save-every 30");
+    let run = train_in(&dir, &format!("verse.txt --steps 30 --out run {small}"));
+    assert_eq!(run.code, 1, "{}", run.stderr);
+    assert!(run.stderr.contains("cannot write run/loss.svg"), "{}", run.stderr);
+    assert_eq!(latest(&dir.join("run")), Some(10));
+}
+
+/// `| head -1`: the run saves and ends, and does not say that all went well.
+#[test]
+fn a_reader_that_goes_away_ends_a_run_with_a_checkpoint() {
+    use std::io::BufRead as _;
+
+    let dir = with_verse("unheard");
+    let line = format!("verse.txt --out run --json {LONG}");
+    let pipe = Stdio::piped;
+    let mut child = training(&dir, &line)
+        .stdin(Stdio::null())
+        .stdout(pipe())
+        .stderr(pipe())
+        .spawn()
+        .expect("it starts");
+    let mut first = String::new();
+    let mut out = std::io::BufReader::new(child.stdout.take().expect("stdout is piped"));
+    out.read_line(&mut first).expect("a line");
+    assert!(first.starts_with("{\"step\":1,"), "{first}");
+    drop(out);
+    let ended = child.wait_with_output().expect("it ends");
+    let stderr = String::from_utf8(ended.stderr).expect("text");
+    assert_eq!(ended.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("nobody reads what it says any more"), "{stderr}");
+    let step = latest(&dir.join("run")).expect("a checkpoint");
+    assert!((1..4000).contains(&step), "stopped after {step} steps");
+    assert!(stderr.contains(&format!("hint: run/step-{step} is whole")), "{stderr}");
+    train(&dir, &format!("--resume run --steps {}", step + 1));
+}
+
+/// Two runs in one folder would spoil each other's files.
+#[cfg(unix)]
+#[test]
+fn a_folder_is_one_runs_alone() {
+    let dir = with_verse("two-runs");
+    let mut child = spawn(&dir, &format!("verse.txt --out run --json {LONG}"));
+    wait_for_lines(&dir.join("run/metrics.jsonl"), 3, &mut child); // nobody reads: it waits soon
+    let refused = train_in(&dir, "--resume run");
+    assert_eq!(refused.code, 1, "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("metrics.jsonl: another run is writing here"),
+        "{}",
+        refused.stderr
+    );
+    assert!(refused.stderr.contains("hint: wait until it ends"), "{}", refused.stderr);
+    signal_if_there(&mut child);
+    assert!(bytes(dir.join("run/metrics.jsonl")).len() > 100, "its lines are there");
+    train(&dir, "--resume run --steps 3");
 }
 
 /// A run in a process of its own, its words unread.

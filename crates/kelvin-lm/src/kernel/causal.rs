@@ -10,7 +10,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::cross_entropy::Scale;
-use super::dropout::Mask;
+use super::dropout::{Mask, RUN};
 use super::gemm::{Columns, Start, Target, View, multiply};
 use super::simd::{Kernel, LANES, Simd};
 use super::{Engine, engine::fork, math, part};
@@ -157,9 +157,15 @@ impl Causal {
     fn mask(&self, unit: usize, query: usize, factors: &mut Vec<f32>) {
         factors.resize(self.stride(), 1.0);
         let Some(mask) = self.dropout else { return factors.fill(1.0) };
+        let seen = (query + 1).next_multiple_of(LANES);
+        mask.factors(self.first_number(unit, query), &mut factors[..seen]);
+    }
+
+    /// Where the mask of a query begins among the numbers of its place: with runs of its own.
+    #[inline(always)]
+    fn first_number(&self, unit: usize, query: usize) -> usize {
         let unit = self.first_window * self.n_heads + unit;
-        let first = (unit * self.length + query) * self.stride();
-        mask.factors(first, &mut factors[..(query + 1).next_multiple_of(LANES)]);
+        (unit * self.length + query) * self.length.next_multiple_of(RUN)
     }
 }
 
@@ -428,4 +434,38 @@ fn dot<S: Simd>(simd: S, a: &[f32], b: &[f32]) -> f32 {
         sum = simd.mul_add(part::load(simd, a), part::load(simd, b), sum);
     }
     simd.sum(sum)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::Causal;
+    use crate::kernel::dropout::coordinates;
+
+    /// Two batches of two windows and two heads: no two weights are dropped by the same bits.
+    #[test]
+    fn every_weight_has_random_bits_of_its_own() {
+        for length in [1, 16, 32, 48, 64, 96, 128, 160] {
+            let causal = |first_window| Causal {
+                n_heads: 2,
+                head_dim: 1,
+                length,
+                scale: 1.0,
+                dropout: None,
+                first_window,
+            };
+            let mut seen = BTreeSet::new();
+            for (batch, unit) in
+                [0, 2].into_iter().flat_map(|batch| (0..4).map(move |u| (batch, u)))
+            {
+                for query in 0..length {
+                    let first = causal(batch).first_number(unit, query);
+                    let bits = (0..=query).map(|key| coordinates(first, key));
+                    seen.extend(bits);
+                }
+            }
+            assert_eq!(seen.len(), 8 * length * (length + 1) / 2, "length {length}");
+        }
+    }
 }

@@ -44,10 +44,11 @@ impl Mask {
         Self { place, ..self }
     }
 
-    /// The factors of the numbers from `first` on, a multiple of 8: 0, or the scale. Number i of a run of
+    /// The factors of the numbers from `first` on, a multiple of 128: 0, or the scale. Number i of a run of
     /// 128 is decided by a half of word ⌊i / 32⌋ of block i mod 16 of the run.
     #[inline(always)]
     pub(crate) fn factors(&self, first: usize, into: &mut [f32]) {
+        debug_assert!(first.is_multiple_of(RUN), "{first} is amid a run, whose bits are others'");
         let (runs, rest) = into.as_chunks_mut::<RUN>();
         let mut block = first / PER_BLOCK;
         for run in runs {
@@ -101,7 +102,7 @@ impl Mask {
     }
 }
 
-/// x ← x · mask, number by number; x begins with number `first` of the place, a multiple of 8.
+/// x ← x · mask, number by number; x begins with number `first` of the place, a multiple of 128.
 #[derive(Debug)]
 pub(crate) struct Drop<'a> {
     pub(crate) mask: Mask,
@@ -124,12 +125,19 @@ impl Kernel for Drop<'_> {
     }
 }
 
+/// The block and which half of its words decide number `index` of those from `first` on.
+#[cfg(test)]
+pub(crate) fn coordinates(first: usize, index: usize) -> (usize, usize) {
+    let (run, index) = (index / RUN, index % RUN);
+    (first / PER_BLOCK + run * BLOCKS + index % BLOCKS, index / BLOCKS)
+}
+
 #[cfg(test)]
 mod tests {
     use kelvin::Seed;
     use kelvin::rng::{Domain, philox4x32};
 
-    use super::{Drop, Mask, RUN};
+    use super::{Drop, Mask, RUN, coordinates};
     use crate::kernel::simd::{Level, Profile};
 
     #[test]
@@ -138,10 +146,11 @@ mod tests {
         let mut factors = [f32::NAN; 2 * RUN];
         mask.factors(4 * RUN, &mut factors);
         for (i, factor) in factors.into_iter().enumerate() {
-            let (run, i) = (4 + i / RUN, i % RUN);
-            let block = u32::try_from(run * 16 + i % 16).expect("small");
+            let (block, half) = coordinates(4 * RUN, i);
+            assert_eq!((block, half), ((4 + i / 128) * 16 + i % 16, i % 128 / 16));
+            let block = u32::try_from(block).expect("small");
             let words = philox4x32(Seed::new(7).key(), [3, block, 5, Domain::Dropout as u32]);
-            let half = words[i / 32] >> (i / 16 % 2 * 16) & 0xffff;
+            let half = words[half / 2] >> (half % 2 * 16) & 0xffff;
             let expected = if half < 16_384 { 0.0 } else { 1.0 / 0.75 };
             assert_eq!(factor.to_bits(), f32::to_bits(expected), "{i}");
         }

@@ -43,6 +43,15 @@ pub(super) struct Activations {
 }
 
 impl Activations {
+    /// Numbers for each token of a batch, but for logits and what products are packed into.
+    pub(super) fn n_numbers(config: &Config) -> u64 {
+        let [n_layers, n_heads, d_model, d_ff] =
+            [config.n_layers, config.n_heads, config.d_model, config.d_ff].map(|n| n as u64);
+        let layer = 6 * d_model + KEPT as u64 * n_heads + d_ff; // `Kept`
+        let attention = 3 * d_model; // the gradient of all heads before it is gathered
+        n_layers * layer + 3 * d_model + d_ff.max(3 * d_model) + attention
+    }
+
     /// Room for a batch of so many tokens.
     pub(super) fn fit(&mut self, config: &Config, n_tokens: usize) {
         let Config { n_layers, n_heads, d_model, d_ff, .. } = *config;

@@ -107,7 +107,7 @@ impl Network<'_> {
     /// Drops numbers of the rows of a batch.
     pub(super) fn drop(&self, place: usize, length: usize, rows: &mut [f32]) {
         let Some(mask) = self.dropout.map(|mask| mask.at(place)) else { return };
-        let start = (self.first_window * length * self.config.d_model).next_multiple_of(RUN);
+        let start = first_number(self.first_window, length * self.config.d_model);
         rows.par_chunks_mut(PIECE).enumerate().for_each(|(index, x)| {
             self.engine.dispatch(Drop { mask, first: start + index * PIECE, x });
         });
@@ -139,9 +139,31 @@ impl Network<'_> {
     }
 }
 
+/// Where the masks of a batch begin among the numbers of a place, whose windows have `n` numbers each:
+/// behind those of the batches before it, with a run of its own.
+fn first_number(first_window: usize, n: usize) -> usize {
+    first_window * n.next_multiple_of(RUN)
+}
+
 /// x += y, number by number.
 pub(super) fn add(x: &mut [f32], y: &[f32]) {
     x.par_chunks_mut(PIECE).zip(y.par_chunks(PIECE)).for_each(|(x, y)| {
         x.iter_mut().zip(y).for_each(|(x, y)| *x += y);
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{RUN, first_number};
+
+    #[test]
+    fn the_masks_of_two_batches_do_not_meet() {
+        for (n, batch_size) in [(1, 1), (130, 1), (127, 3), (128, 2), (37 * 36, 3)] {
+            for batch in 0..300 {
+                let first = |batch| first_number(batch * batch_size, n);
+                assert!(first(batch).is_multiple_of(RUN));
+                assert!(first(batch) + n * batch_size <= first(batch + 1), "{batch} of {n}");
+            }
+        }
+    }
 }

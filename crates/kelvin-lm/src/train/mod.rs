@@ -23,7 +23,7 @@ mod state;
 mod text_files;
 mod trainer;
 
-pub use checkpoint::{Checkpoints, Latest, Provenance, Saved, TokenizerFiles, export};
+pub use checkpoint::{Checkpoints, Latest, Provenance, Saved, TokenizerFiles, check_free, export};
 pub use data::Corpus;
 pub use layout::{Layout, Params, Tensor};
 pub use metrics::{Metric, Metrics, Resumed};

@@ -188,7 +188,8 @@ impl Run<'_> {
             return Ok(Evaluation { step, loss: Some(loss), n_tokens });
         }
         let detail = format!("step {step}: validation loss = {loss}, it must be finite");
-        let hint = "lower --learning-rate, or lengthen --warmup-steps";
+        let hint = "begin again, or from the last checkpoint with --init step-N, at a lower --learning-rate or \
+                    with more --warmup-steps";
         Err(Error::new(ErrorKind::Logits, detail).hint(hint))
     }
 

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, ErrorKind, Result};
+use super::activations::Activations;
+use crate::{Config, Error, ErrorKind, Result};
 
 /// Everything that decides the bits of a training run, besides the model's blueprint and the data.
 ///
@@ -15,7 +16,8 @@ pub struct Settings {
     pub batch_size: usize,
     /// Tokens that a window predicts, 1 to the model's `max_seq`.
     pub block_size: usize,
-    /// Batches whose gradients add up to one step, at least 1. Gives the bits of one large batch.
+    /// Batches whose gradients add up to one step, at least 1. The sum is that of one large batch, in a fixed
+    /// order of its own.
     pub grad_accum: usize,
     /// The rate after the warm-up, finite and above 0.
     pub learning_rate: f64,
@@ -31,7 +33,7 @@ pub struct Settings {
     pub beta1: f64,
     /// Memory of the mean squared gradient, 0 to below 1.
     pub beta2: f64,
-    /// Added to the root of that, above 0.
+    /// Added to the root of that, 1e-30 to 1: in `f32` nothing smaller keeps 0 ÷ 0 away.
     pub eps: f64,
     /// The gradient's norm is cut to this, above 0; ∞ leaves it.
     #[serde(with = "infinite_as_null")]
@@ -87,7 +89,7 @@ impl Settings {
             ),
             ("beta1", self.beta1, (0.0..1.0).contains(&self.beta1), "0 ≤ beta1 < 1"),
             ("beta2", self.beta2, (0.0..1.0).contains(&self.beta2), "0 ≤ beta2 < 1"),
-            ("eps", self.eps, self.eps > 0.0 && self.eps <= 1.0, "0 < eps ≤ 1"),
+            ("eps", self.eps, (1e-30..=1.0).contains(&self.eps), "1e-30 to 1"),
             ("max-grad-norm", self.max_grad_norm, self.max_grad_norm > 0.0, "above 0, or off"),
             ("dropout", self.dropout, (0.0..1.0).contains(&self.dropout), "0 ≤ dropout < 1"),
         ];
@@ -100,6 +102,14 @@ impl Settings {
     /// Windows that one step reads.
     pub fn windows_per_step(&self) -> usize {
         self.batch_size * self.grad_accum
+    }
+
+    /// Bytes that training a model of this blueprint takes, about and at least: its parameters with their
+    /// gradients and moments, and what the passes over a batch keep.
+    pub fn n_bytes(&self, config: &Config) -> u64 {
+        let n_tokens = self.batch_size as u64 * self.block_size as u64;
+        let activations = Activations::n_numbers(config).saturating_mul(n_tokens);
+        config.n_params().saturating_mul(4).saturating_add(activations).saturating_mul(4)
     }
 
     /// Tokens that one step predicts.

@@ -290,7 +290,8 @@ fn diverged(step: u32, loss: f64, grad_norm: f64) -> Error {
     let detail =
         format!("step {step}: loss = {loss}, gradient norm = {grad_norm}, both must be finite");
     Error::new(ErrorKind::Logits, detail).hint(
-        "lower --learning-rate, or lengthen --warmup-steps, and resume from the last checkpoint",
+        "begin again, or from the last checkpoint with --init step-N, at a lower --learning-rate or with more \
+         --warmup-steps",
     )
 }
 

@@ -3,6 +3,7 @@
 mod characters;
 mod data;
 mod golden;
+mod metrics;
 mod pytorch;
 mod steps;
 mod text_files;

@@ -35,11 +35,17 @@ pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Cod
 
 /// A conversation, from a terminal or a pipe.
 fn converse(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Code> {
-    for flag in ["n", "echo", "show-special", "history"] {
+    for flag in ["n", "echo", "show-special", "history", "trace"] {
         if is_typed(matches, flag) {
             let name = if flag == "n" { "-n".to_owned() } else { format!("--{flag}") };
             let what = format!("{name} goes with a PROMPT, not with a conversation");
-            return Err(Failure::typed(what).hint("/retry answers in another way").into());
+            let way_out = match flag {
+                "trace" => {
+                    "a conversation keeps no account of its answers; /save keeps what was said"
+                }
+                _ => "/retry answers in another way",
+            };
+            return Err(Failure::typed(what).hint(way_out).into());
         }
     }
     let (mut loaded, policy) = load::with_policy(matches, console)?;

@@ -19,7 +19,7 @@ use crate::usage;
 
 /// What cannot be changed once a conversation has begun: the model, and what runs it; what is no
 /// setting of a conversation.
-const FIXED: [&str; 15] = [
+const FIXED: [&str; 17] = [
     "prompt",
     "model",
     "threads",
@@ -35,6 +35,8 @@ const FIXED: [&str; 15] = [
     "chat-template",
     "date",
     "json",
+    "trace",
+    "no-trace",
 ];
 
 /// What can be changed and is no part of a policy.

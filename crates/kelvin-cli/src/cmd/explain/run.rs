@@ -80,10 +80,11 @@ fn summary(sequence: &Sequence, scale: f64, unit: &str) -> String {
     let steps = &sequence.steps;
     let mut parts = vec![counted(steps.len(), "token")];
     if !steps.is_empty() {
-        let mean =
-            |of: fn(&Step) -> f64| -steps.iter().map(of).sum::<f64>() * scale / steps.len() as f64;
+        // 0 less a sum of zeros is 0, not -0
+        let nats = |of: fn(&Step) -> f64| 0.0 - steps.iter().map(of).sum::<f64>();
+        let mean = |of| nats(of) * scale / steps.len() as f64;
         let (last, raw) = (mean(|step| step.logprob), mean(|step| step.raw_logprob));
-        parts.push(format!("{:.2} {unit}/token final, {raw:.2} raw", last.max(0.0)));
+        parts.push(format!("{last:.2} {unit}/token final, {raw:.2} raw"));
         let mut kept: Vec<usize> = steps.iter().map(|step| step.kept).collect();
         kept.sort_unstable();
         parts.push(format!("median {} kept", count(kept[kept.len() / 2])));

@@ -107,7 +107,7 @@ impl Answer {
     /// Whether somebody's answer is right: a word in any case, a number with a point or a comma, as a share
     /// or in percent.
     pub(super) fn is(&self, said: &str) -> bool {
-        let said = said.trim().trim_matches(['"', '\'', '.']);
+        let said = said.trim().trim_matches(['"', '\'']).trim_end_matches('.');
         match self {
             Self::Word(word) => said.to_lowercase() == word.trim().to_lowercase(),
             Self::Number(right, within) => {
@@ -120,17 +120,18 @@ impl Answer {
     pub(super) fn shown(&self) -> String {
         match self {
             Self::Word(word) => word.clone(),
-            Self::Number(number, within) => {
-                let places = (0..6).find(|&places| 0.5 * math_pow10(places) <= *within);
-                let places = if *within > 0.0 { places.unwrap_or(6) } else { 0 };
+            Self::Number(number, within) if *within > 0.0 => {
+                let places = (0..6).find(|&places| 0.5 * one_in_ten_to(places) <= *within);
+                let places = places.unwrap_or(6);
                 format!("{number:.places$}")
             }
+            Self::Number(number, _) => number.to_string(),
         }
     }
 }
 
 /// Ten to the power of minus `places`.
-fn math_pow10(places: usize) -> f64 {
+fn one_in_ten_to(places: usize) -> f64 {
     (0..places).fold(1.0, |power, _| power / 10.0)
 }
 
@@ -176,6 +177,7 @@ mod tests {
         assert_eq!(Answer::Number(0.379_91, 0.01).shown(), "0.38");
         assert_eq!(Answer::Number(0.379_91, 0.001).shown(), "0.380");
         assert_eq!(Answer::Number(2493.0, 0.0).shown(), "2493");
+        assert_eq!(Answer::Number(0.7, 0.0).shown(), "0.7");
         assert_eq!(Answer::Number(1.34, 0.05).shown(), "1.3");
     }
 

@@ -22,6 +22,7 @@ use crate::console::Console;
 use crate::exit::{Code, Failure};
 use crate::lines::{Lines, Piped, Terminal};
 use crate::playback;
+use crate::term::number::counted;
 use crate::term::table::{Align, Table};
 
 /// Runs the command.
@@ -35,7 +36,7 @@ pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Cod
     let from = matches.get_one::<u32>("from").map_or(0, |&station| station as usize - 1);
     if from >= lesson.stations.len() {
         let n = lesson.stations.len();
-        let what = format!("--from {}: the lesson has {n} stations", from + 1);
+        let what = format!("--from {}: the lesson has {}", from + 1, counted(n, "station"));
         return Err(Failure::typed(what).hint(format!("1 to {n}")).into());
     }
     let mut workshop = Workshop::open(&lesson, console)?;

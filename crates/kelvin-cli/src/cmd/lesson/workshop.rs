@@ -137,15 +137,16 @@ impl Workshop {
     ///
     /// # Errors
     ///
-    /// As [`run_as`](Self::run_as); and the command's JSON has no number and no word there.
+    /// As [`run_as`](Self::run_as); and no line of the command's JSON has a number or a word there.
     pub(super) fn answer(&mut self, exercise: &Exercise) -> Result<Answer> {
         let value = match &exercise.source {
             Source::Value(value) => value.clone(),
             Source::Command { line, pointer } => {
                 let told = self.run_as(line, Manner::Data)?;
-                let first = told.data.lines().next().unwrap_or_default();
-                let json: Value = serde_json::from_str(first).context(line.clone())?;
-                json.pointer(pointer).cloned().unwrap_or_default()
+                let lines =
+                    told.data.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+                let mut found = lines.filter_map(|json| json.pointer(pointer).cloned());
+                found.next().unwrap_or_default()
             }
         };
         Answer::new(&value, exercise.within)

@@ -17,6 +17,8 @@ pub(super) struct Sweep {
     pub(super) base: Pipeline,
     /// With it.
     pub(super) variants: Vec<Variant>,
+    /// Whose rules these are, where not Kelvin's own.
+    dialect: Option<String>,
 }
 
 impl Sweep {
@@ -32,14 +34,17 @@ impl Sweep {
         };
         let variants = values(matches, stage, defaults).into_iter().map(variant);
         let base = pipeline(matches, Some((stage, "off")))?;
-        Ok(Self { base, variants: variants.collect::<Result<_>>()? })
+        let dialect = text(matches, "dialect").filter(|name| *name != kelvin::dialect::NATIVE.name);
+        let dialect = dialect.map(|name| format!("dialect {name}"));
+        Ok(Self { base, variants: variants.collect::<Result<_>>()?, dialect })
     }
 
     /// What holds for all panels, for the caption.
     pub(super) fn facts(&self) -> Vec<String> {
         let stages = self.base.stages().iter().filter(|stage| !stage.is_neutral());
         let stages: Vec<String> = stages.map(|stage| Shown(stage.as_ref()).to_string()).collect();
-        if stages.is_empty() { Vec::new() } else { vec![stages.join(" | ")] }
+        let stages = (!stages.is_empty()).then(|| stages.join(" | "));
+        self.dialect.iter().cloned().chain(stages).collect()
     }
 }
 

@@ -117,7 +117,7 @@ impl Subject {
 
     /// What all tokens cost then.
     pub(super) fn nats_then(&self) -> Option<f64> {
-        self.tokens.iter().map(|token| token.logprob.map(|logprob| -logprob)).sum()
+        self.tokens.iter().map(|token| token.logprob.map(|logprob| 0.0 - logprob)).sum()
     }
 }
 

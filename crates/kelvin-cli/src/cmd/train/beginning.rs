@@ -60,8 +60,8 @@ impl Origins {
     ///
     /// # Errors
     ///
-    /// Something read: no such model or checkpoint. Something typed: a folder that has checkpoints
-    /// already.
+    /// Something read: no such model or checkpoint. Something typed: a folder that has checkpoints or the
+    /// files of a run already.
     pub(super) fn find(
         matches: &ArgMatches,
         init: Option<&str>,
@@ -77,6 +77,11 @@ impl Origins {
             let what = format!("{dir} holds a run already, saved at step {step}");
             let hint =
                 format!("kelvin train --resume {dir} goes on with it; another --out begins anew");
+            return Err(Failure::typed(what).hint(hint).into());
+        } else if let Some(path) = folder.leftover() {
+            let (path, dir) = (path.display(), folder.path().display());
+            let what = format!("{path} is there already, of a run that saved nothing");
+            let hint = format!("--resume {dir} begins that run again; another --out keeps it");
             return Err(Failure::typed(what).hint(hint).into());
         }
         init.map_or(Ok(Self::Fresh), |name| Self::init(name, console))
@@ -127,7 +132,7 @@ impl Origins {
         }
     }
 
-    /// The tokenizer: the named one, else that of the model, else the characters of the text.
+    /// The tokenizer: the named one, else that of the run or model, else the characters of the text.
     ///
     /// # Errors
     ///
@@ -139,8 +144,8 @@ impl Origins {
         console: &Console<'_>,
     ) -> Result<TokenizerFiles> {
         match (self, &recipe.tokenizer) {
-            (Self::Run { latest, .. }, _) => copy(&latest.saved.provenance.tokenizer),
             (_, Some(name)) => named(name, console),
+            (Self::Run { latest, .. }, None) => copy(&latest.saved.provenance.tokenizer),
             (Self::Checkpoint { saved, .. }, None) => copy(&saved.provenance.tokenizer),
             (Self::Model { location, .. }, None) => at(location),
             (Self::Fresh, None) => {
@@ -172,14 +177,17 @@ impl Origins {
                 let vocab_size = made_of.tokenizer.tokenizer().vocab_size();
                 let config = recipe.size.config(vocab_size);
                 let config = config.map_err(|error| Failure::typed(error.to_string()))?;
-                check_memory(config.n_params())?;
+                check_memory(&settings, &config)?;
                 State::new(config, settings)?
             }
             Self::Model { model, .. } => {
-                check_memory(model.config().n_params())?;
+                check_memory(&settings, model.config())?;
                 State::from_model(&model, settings)?
             }
-            Self::Checkpoint { saved, .. } => State { settings, ..saved.state },
+            Self::Checkpoint { saved, .. } => {
+                check_memory(&settings, &saved.state.config)?;
+                State { settings, ..saved.state }
+            }
             Self::Run { latest, .. } => {
                 let Latest { path, saved, .. } = *latest;
                 saved.check(&saved.state.config, &settings, &made_of)?;
@@ -245,6 +253,25 @@ fn in_file(path: &Path) -> Result<TokenizerFiles> {
     let config = beside.is_file().then(|| read(&beside)).transpose()?;
     let files = TokenizerFiles::new(read(path)?, config);
     Ok(files.map_err(|error| if error.path().is_some() { error } else { error.in_file(path) })?)
+}
+
+/// Refuses to write over the file that `--config` names.
+///
+/// # Errors
+///
+/// Something typed.
+pub(super) fn check_config(matches: &ArgMatches, folder: &Folder) -> Result<(), Failure> {
+    let Some(name) = text(matches, "config") else { return Ok(()) };
+    let [typed, own] = [Path::new(name), &folder.config()].map(|path| path.canonicalize().ok());
+    if typed.is_none() || typed != own {
+        return Ok(());
+    }
+    let dir = folder.path().display();
+    let what = format!("--config {name} is the file that a run in {dir} writes its values to");
+    let hint = format!(
+        "kelvin train --resume {dir} reads it by itself; a copy elsewhere begins another run"
+    );
+    Err(Failure::typed(what).hint(hint))
 }
 
 /// The folder of the run: `--resume DIR`, `--out DIR`, or one named after the data and what is trained.

@@ -8,16 +8,17 @@ mod sample;
 mod value;
 mod watch;
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::ArgMatches;
-use kelvin_lm::ErrorKind;
 use kelvin_lm::kernel::EngineOptions;
 use kelvin_lm::tokenizer::SpecialTokens;
 use kelvin_lm::train::{
-    Checkpoints, Corpus, Ended, Event, Provenance, Run, TextFiles, Trainer, export,
+    Checkpoints, Corpus, Ended, Event, Provenance, Run, Settings, TextFiles, Trainer, export,
 };
+use kelvin_lm::{Config, ErrorKind};
 
 use self::beginning::Origins;
 use self::config_file::ConfigFile;
@@ -35,13 +36,11 @@ use crate::term::number::{bytes, count, counted};
 
 /// Values that say where a run is, not what it is: they stay out of its config file.
 const OF_THIS_START: [&str; 5] = ["out", "export", "export-dtype", "threads", "simd"];
-/// Bytes of a parameter in training: itself, its gradient and two moments.
-const BYTES: u64 = 16;
 
 /// Runs the command.
 pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Code> {
     let job = Job::prepare(matches, console)?;
-    job.introduce(console)?;
+    job.introduce(console).map_err(unbegun)?;
     playback::listen_for_interrupts()?;
     job.train(matches.get_flag("json"), console)
 }
@@ -69,6 +68,7 @@ impl<'a> Job<'a> {
         let typed =
             text(matches, "config").map(|path| ConfigFile::read(path.as_ref())).transpose()?;
         let folder = beginning::folder(matches, typed.as_ref())?;
+        beginning::check_config(matches, &folder)?;
         let own =
             Some(folder.config()).filter(|path| matches.contains_id("resume") && path.exists());
         let file = own.map_or(Ok(typed), |path| ConfigFile::read(&path).map(Some))?;
@@ -91,7 +91,7 @@ impl<'a> Job<'a> {
         let sample = Sample::new(tokenizer.tokenizer(), &recipe, files.text())?;
         let provenance = Provenance {
             data: corpus.hash().to_owned(),
-            data_files: data.iter().map(|path| path.display().to_string()).collect(),
+            data_files: names(&data),
             tokenizer,
             profile: origins.profile(),
         };
@@ -142,14 +142,12 @@ impl<'a> Job<'a> {
     }
 
     fn data_names(&self) -> String {
-        let name =
-            |path: &PathBuf| path.file_name().map(|name| name.to_string_lossy().into_owned());
-        self.data.iter().filter_map(name).collect::<Vec<_>>().join(", ")
+        names(&self.data).join(", ")
     }
 
     /// Takes the steps, and whatever comes after the last one.
     fn train(mut self, json: bool, console: &mut Console<'_>) -> Result<Code> {
-        let log = self.open(console)?;
+        let log = self.open(console).map_err(unbegun)?;
         let mut last = match self.resumed.take() {
             Some(path) => path,
             None => self.checkpoints.save(self.trainer.state(), &self.provenance)?,
@@ -164,30 +162,36 @@ impl<'a> Job<'a> {
             }
             watch.tell(trainer, event)
         });
-        let summary = watch.finish();
+        let (summary, failed) = watch.finish();
+        let ended = ended.and_then(|ended| heard(ended, failed));
         let ended = ended.map_err(|error| self.stopped(error, &last))?;
-        console.talk(&summary)?;
-        self.finish(&ended, &last, json, console)
+        let exported = self.export(&ended)?;
+        let told =
+            self.finish(&End { ended: &ended, last: &last, summary, exported, json }, console);
+        told.or_else(|error| if is_unheard(&error) { Ok(()) } else { Err(error) })?;
+        Ok(if matches!(ended, Ended::Stopped(_)) { Code::Interrupted } else { Code::Done })
     }
 
     /// The folder with its config file and its log, as they are before the first step of this run.
     fn open(&self, console: &mut Console<'_>) -> Result<Log> {
-        self.folder.make()?;
+        self.checkpoints.make().map_err(|cause| {
+            let what = format!("cannot make the folder {}", self.folder.path().display());
+            Failure::failed(what).caused_by(cause)
+        })?;
         let step = self.trainer.state().step;
         let title = format!("{} on {}", self.name, self.data_names());
         let log = if self.resumed.is_some() {
             let plan = self.recipe.plan;
             let evaluates = plan.evaluates_at(step) || step >= plan.steps; // there is no later one
-            let (log, gap) = Log::resume(self.folder.clone(), title, step, evaluates)?;
-            console.warn_all(gap.as_slice())?;
+            // after a model's own steps nobody knows where the run began
+            let first = if self.ledger.said("init").is_some() { step } else { 0 };
+            let (log, warnings) = Log::resume(self.folder.clone(), title, first..step, evaluates)?;
+            console.warn_all(&warnings)?;
             log
         } else {
             Log::create(self.folder.clone(), title)?
         };
-        let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
-        let data: Vec<_> =
-            self.data.iter().map(|path| absolute(path).display().to_string()).collect();
-        Folder::write(&self.folder.config(), &self.ledger.to_toml(&data, &OF_THIS_START))?;
+        Folder::write(&self.folder.config(), &self.ledger.to_toml(&self.data, &OF_THIS_START))?;
         Ok(log)
     }
 
@@ -201,42 +205,88 @@ impl<'a> Job<'a> {
             Some(ErrorKind::Write) => {
                 format!("{last} is whole: kelvin train --resume {dir} goes on from it")
             }
+            _ if is_unheard(&error) => {
+                let what = "training stopped: nobody reads what it says any more";
+                let hint = format!("{last} is whole: kelvin train --resume {dir} goes on from it");
+                return Failure::failed(what).hint(hint).into();
+            }
             _ => return error,
         };
         Failure::failed("training stopped").hint(way_out).caused_by(error).into()
     }
 
-    /// Says where everything is, and exports the model where all steps are taken.
-    fn finish(
-        &self,
-        ended: &Ended,
-        last: &Path,
-        json: bool,
-        console: &mut Console<'_>,
-    ) -> Result<Code> {
-        let (dir, last) = (self.folder.path().display(), last.display());
-        if !json {
-            writeln!(console.out, "{last}")?;
-        }
-        if let Ended::Stopped(_) = ended {
-            console.hint(&format!("kelvin train --resume {dir} goes on"))?;
-            return Ok(Code::Interrupted);
-        }
-        if let Ended::Done(None) = ended {
+    /// Writes the model alone, where that is asked for and all steps are taken; where to.
+    fn export(&self, ended: &Ended) -> Result<Option<&Path>> {
+        let (Some((dir, dtype)), Ended::Done(_)) = (&self.recipe.export, ended) else {
+            return Ok(None);
+        };
+        let state = self.trainer.state();
+        export(dir, &state.config, &state.params, &self.provenance.tokenizer, *dtype)?;
+        Ok(Some(dir))
+    }
+
+    /// Says what it came to, and where everything is. All is done by then: nobody need read it.
+    fn finish(&self, end: &End<'_>, console: &mut Console<'_>) -> Result<()> {
+        let (dir, last) = (self.folder.path().display(), end.last.display());
+        console.talk(&end.summary)?;
+        if let Ended::Done(None) = end.ended {
             let steps = self.recipe.plan.steps;
             console.talk(&format!(
                 "all {} are taken; --steps N goes on to N",
                 counted(steps as usize, "step")
             ))?;
         }
-        if let Some((dir, dtype)) = &self.recipe.export {
-            let state = self.trainer.state();
-            export(dir, &state.config, &state.params, &self.provenance.tokenizer, *dtype)?;
+        if let Some(dir) = end.exported {
             console.talk(&format!("exported as {}", dir.display()))?;
         }
-        console.hint(&format!("kelvin generate -m {last} \"…\" --context-shift"))?;
-        Ok(Code::Done)
+        if !end.json {
+            writeln!(console.out, "{last}")?; // JSON has said it before
+        }
+        let next = match end.ended {
+            Ended::Stopped(_) => format!("kelvin train --resume {dir} goes on"),
+            Ended::Done(_) => format!("kelvin generate -m {last} \"…\" --context-shift"),
+        };
+        Ok(console.hint(&next)?)
     }
+}
+
+/// What a run has come to.
+struct End<'a> {
+    ended: &'a Ended,
+    /// The folder of the last checkpoint.
+    last: &'a Path,
+    summary: String,
+    /// Where the model alone went.
+    exported: Option<&'a Path>,
+    /// Whether stdout is JSON.
+    json: bool,
+}
+
+/// How a run ended, where all that it had to say could be said, or its last step was taken before anybody
+/// stopped reading.
+///
+/// # Errors
+///
+/// What could not be said.
+fn heard(ended: Ended, failed: Option<anyhow::Error>) -> Result<Ended> {
+    match failed {
+        Some(error) if !(is_unheard(&error) && matches!(ended, Ended::Done(_))) => Err(error),
+        _ => Ok(ended),
+    }
+}
+
+/// The same error, or what it comes to that nobody reads what is said before the first step.
+fn unbegun(error: anyhow::Error) -> anyhow::Error {
+    if is_unheard(&error) {
+        return Failure::failed("nobody reads what training says: it was not begun").into();
+    }
+    error
+}
+
+/// Whether an error says that nobody reads any more (`| head`).
+fn is_unheard(error: &anyhow::Error) -> bool {
+    let is_broken = |cause: &io::Error| cause.kind() == io::ErrorKind::BrokenPipe;
+    error.chain().any(|cause| cause.downcast_ref().is_some_and(is_broken))
 }
 
 /// The text files: those of the flags, else those of the config file.
@@ -273,15 +323,52 @@ fn data(
 /// # Errors
 ///
 /// Something typed, with both sizes.
-fn check_memory(n_params: u64) -> Result<(), Failure> {
-    let need = n_params.saturating_mul(BYTES);
-    match memory::room().filter(|room| room.total < need) {
-        None => Ok(()),
-        Some(room) => {
-            let (need, total) = (bytes(need), bytes(room.total));
-            let what =
-                format!("training takes at least {need} of memory, and this machine has {total}");
-            Err(Failure::typed(what).hint("a smaller --size, or fewer --n-layers or --d-model"))
-        }
+fn check_memory(settings: &Settings, config: &Config) -> Result<(), Failure> {
+    memory::room().map_or(Ok(()), |room| fits(settings, config, room.total))
+}
+
+fn fits(settings: &Settings, config: &Config, total: u64) -> Result<(), Failure> {
+    let need = settings.n_bytes(config);
+    if need <= total {
+        return Ok(());
+    }
+    let one_window = Settings { batch_size: 1, ..settings.clone() };
+    let hint = if one_window.n_bytes(config) <= total {
+        "a smaller --batch-size, and as much more --grad-accum"
+    } else {
+        "a smaller --size, or fewer --n-layers or --d-model, or a smaller --block-size"
+    };
+    let (need, total) = (bytes(need), bytes(total));
+    let what = format!("training takes at least {need} of memory, and this machine has {total}");
+    Err(Failure::typed(what).hint(hint))
+}
+
+/// What files are called, wherever they are.
+fn names(paths: &[PathBuf]) -> Vec<String> {
+    let name = |path: &PathBuf| path.file_name().map(|name| name.to_string_lossy().into_owned());
+    paths.iter().filter_map(name).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use kelvin_lm::train::Size;
+
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_held_is_refused_with_a_way_out() {
+        let size = Size::from_name("gpt2-124m").expect("a size");
+        let config = size.config(50_257).expect("a blueprint");
+        let settings = Settings { batch_size: 64, block_size: 1024, ..size.settings.clone() };
+        let need = settings.n_bytes(&config);
+        assert!(need > 20 << 30, "{need}");
+        fits(&settings, &config, need).expect("it fits to the byte");
+        let refused = |total| fits(&settings, &config, total).expect_err("too much");
+        let hints = [8 << 30, 1 << 30].map(|total| format!("{:?}", refused(total)));
+        assert!(
+            hints[0].contains("a smaller --batch-size, and as much more --grad-accum"),
+            "{hints:?}"
+        );
+        assert!(hints[1].contains("a smaller --size"), "{hints:?}");
     }
 }

@@ -1,13 +1,16 @@
 //! What a run leaves in its folder besides checkpoints: metrics, figure, config file.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use kelvin_lab::figure::{LossCurves, Theme};
-use kelvin_lm::train::{Metric, Metrics};
+use kelvin_lm::train::{Checkpoints, Metric, Metrics};
 
 use crate::exit::Failure;
+use crate::term::number::counted;
 
 /// The run's folder.
 #[derive(Debug, Clone)]
@@ -41,26 +44,15 @@ impl Folder {
 
     /// The latest step with a folder of its own, whole or not.
     pub(super) fn latest_step(&self) -> Option<u32> {
-        let entries = fs::read_dir(&self.0).ok()?;
-        let step = |entry: fs::DirEntry| {
-            entry.file_name().to_str()?.strip_prefix("step-")?.parse::<u32>().ok()
-        };
-        entries.filter_map(Result::ok).filter_map(step).max()
+        Checkpoints::new(&self.0, 2).ok()?.newest_step()
     }
 
-    /// Makes it, where it is not there.
-    ///
-    /// # Errors
-    ///
-    /// Something that broke: the disk refuses.
-    pub(super) fn make(&self) -> Result<(), Failure> {
-        let refused = |cause| {
-            Failure::failed(format!("cannot make the folder {}", self.0.display())).caused_by(cause)
-        };
-        fs::create_dir_all(&self.0).map_err(refused)
+    /// What is there of a run that never saved: its metrics or its config file.
+    pub(super) fn leftover(&self) -> Option<PathBuf> {
+        [self.metrics(), self.config()].into_iter().find(|path| path.symlink_metadata().is_ok())
     }
 
-    /// Writes a file of it, whole or not at all.
+    /// Writes a file of it, whole or not at all, whenever the power goes.
     ///
     /// # Errors
     ///
@@ -69,7 +61,11 @@ impl Folder {
         let mut aside = path.as_os_str().to_owned();
         aside.push(".partial");
         let aside = PathBuf::from(aside);
-        fs::write(&aside, text).and_then(|()| fs::rename(&aside, path)).map_err(|cause| {
+        let written = File::create(&aside).and_then(|mut file| {
+            file.write_all(text.as_bytes())?;
+            file.sync_all()
+        });
+        written.and_then(|()| fs::rename(&aside, path)).map_err(|cause| {
             fs::remove_file(&aside).ok(); // what could not be written may not be there
             Failure::failed(format!("cannot write {}", path.display())).caused_by(cause)
         })
@@ -96,7 +92,8 @@ impl Log {
         Ok(Self { metrics, losses: LossCurves::default(), folder, title })
     }
 
-    /// That of a run which goes on after `step`, and a warning where it has a gap before that.
+    /// That of a run which began after step `taken.start` and goes on after `taken.end`; warnings where it has a
+    /// gap before that, or holds what no run wrote.
     ///
     /// # Errors
     ///
@@ -104,17 +101,28 @@ impl Log {
     pub(super) fn resume(
         folder: Folder,
         title: String,
-        step: u32,
+        taken: Range<u32>,
         evaluates: bool,
-    ) -> Result<(Self, Option<String>)> {
-        let resumed = Metrics::resume(folder.metrics(), step, evaluates)?;
+    ) -> Result<(Self, Vec<String>)> {
+        let resumed = Metrics::resume(folder.metrics(), taken, evaluates)?;
         let mut losses = LossCurves::default();
         resumed.lines.iter().for_each(|line| add(&mut losses, line));
-        let gap = (resumed.n_missing > 0).then(|| {
-            let (path, n) = (folder.metrics(), resumed.n_missing);
-            format!("{}: the lines of the last {n} steps are lost", path.display())
+        let path = folder.metrics();
+        let path = path.display();
+        let foreign = resumed.set_aside.map(|old| {
+            let old = old.display();
+            format!(
+                "{path}: holds lines that are not this run's, cut there; all it held is in {old}"
+            )
         });
-        Ok((Self { metrics: resumed.metrics, losses, folder, title }, gap))
+        let gap = (resumed.n_missing > 0).then(|| {
+            format!(
+                "{path}: the lines of the last {} are lost",
+                counted(resumed.n_missing as usize, "step")
+            )
+        });
+        let warnings = foreign.into_iter().chain(gap).collect();
+        Ok((Self { metrics: resumed.metrics, losses, folder, title }, warnings))
     }
 
     /// Adds a line.

@@ -1,11 +1,12 @@
 //! Every value of a run, decided: flag, else config file, else size or what the run goes on from.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use kelvin_lm::Config;
 use kelvin_lm::dtype::Dtype;
 use kelvin_lm::kernel::{EngineOptions, Level};
-use kelvin_lm::train::{Plan, Settings, Size, State};
+use kelvin_lm::train::{Plan, Settings, Size, State, check_free};
 
 use super::value::{Exported, Ledger, Limit, Origin, Positive, Share, Value, Windows};
 use crate::exit::Failure;
@@ -20,8 +21,8 @@ const EVAL_WINDOWS: usize = 256;
 const SAMPLE_TOKENS: usize = 200;
 /// What is trained on.
 const SPLIT: f64 = 0.9;
-/// Of steps, what a warm-up takes at most; of the rate, what is left of it.
-const TENTH: f64 = 10.0;
+/// The part of the steps that a warm-up takes at most, and of the rate that is left at the end.
+const TENTH: u32 = 10;
 
 /// What a run begins with, as far as it decides values.
 #[derive(Debug, Clone, Copy)]
@@ -72,7 +73,7 @@ pub(super) struct Recipe {
     pub(super) keep: usize,
     /// The share of the characters that is trained on.
     pub(super) split: f64,
-    /// What `--tokenizer` names.
+    /// What names the tokenizer; none where it is that of the run, the model or the text.
     pub(super) tokenizer: Option<String>,
     /// Where the model alone is written at the end, and in which format.
     pub(super) export: Option<(PathBuf, Dtype)>,
@@ -102,7 +103,7 @@ impl Recipe {
             plan: plan(ledger, steps)?,
             keep: ledger.decide("keep", (2_usize, Origin::Default("")))?,
             split: ledger.decide("split", (Share(SPLIT), Origin::Default("")))?.0,
-            tokenizer: ledger.decide_open("tokenizer")?,
+            tokenizer: tokenizer(ledger, beginning)?,
             export: export(ledger)?,
             sample_prompt: ledger.decide_open("sample-prompt")?,
             sample_tokens: ledger.decide("sample-tokens", (SAMPLE_TOKENS, Origin::Default("")))?,
@@ -117,7 +118,13 @@ impl Recipe {
 
 /// The size, with the blueprint's numbers as the flags have them.
 fn size(ledger: &mut Ledger<'_>, beginning: Beginning<'_>) -> Result<Size, anyhow::Error> {
+    let written = ledger.written("size").map(str::to_owned);
     let name = ledger.decide("size", (SIZE.to_owned(), Origin::Default("")))?;
+    if let (Beginning::Run(model, _), Some(own)) = (beginning, written)
+        && own != name
+    {
+        return Err(another("size", &name, (model, &own)).into());
+    }
     let mut size = Size::from_name(&name)?;
     let origin = Origin::Size(size.name);
     let fixed = beginning.blueprint();
@@ -145,14 +152,27 @@ fn given(
 ) -> Result<usize, Failure> {
     match ledger.said(name) {
         Some((text, _)) if usize::read(text) != Some(value) => {
-            Err(Failure::typed(format!("--{name} {text} is asked for, and {model} has {value}"))
-                .hint("leave it out, or train a model of its own without --init and --resume"))
+            Err(another(name, text, (model, &value)))
         }
         _ => {
             ledger.note(name, &value, Origin::Model(model.to_owned()));
             Ok(value)
         }
     }
+}
+
+/// The error of a value that is asked for where there is one already.
+fn another(name: &str, text: &str, (model, value): (&str, &dyn fmt::Display)) -> Failure {
+    Failure::typed(format!("--{name} {text} is asked for, and {model} has {value}"))
+        .hint("leave it out, or train a model of its own without --init and --resume")
+}
+
+/// What names the tokenizer. A run that goes on has its own, which is held against a flag alone: its file
+/// says what the run was begun with.
+fn tokenizer(ledger: &mut Ledger<'_>, beginning: Beginning<'_>) -> Result<Option<String>, Failure> {
+    let is_flag = matches!(ledger.said("tokenizer"), Some((_, Origin::Flag)));
+    let name = ledger.decide_open("tokenizer")?;
+    Ok(name.filter(|_| is_flag || !matches!(beginning, Beginning::Run(..))))
 }
 
 fn steps(
@@ -200,12 +220,12 @@ fn settings(
     let least = if learning_rate.to_bits() == base.learning_rate.to_bits() {
         (base.min_learning_rate, from())
     } else {
-        (learning_rate / TENTH, Origin::Default("a tenth of learning-rate"))
+        (learning_rate / f64::from(TENTH), Origin::Default("a tenth of learning-rate"))
     };
     let decay = if is_new { (steps, Origin::Default("steps")) } else { (base.decay_steps, from()) };
     let decay_steps = ledger.decide("decay-steps", decay)?;
-    let warmup = if is_new && base.warmup_steps > decay_steps / 10 {
-        (decay_steps / 10, Origin::Default("a tenth of decay-steps"))
+    let warmup = if is_new && base.warmup_steps > decay_steps / TENTH {
+        (decay_steps / TENTH, Origin::Default("a tenth of decay-steps"))
     } else {
         (base.warmup_steps, from())
     };
@@ -252,15 +272,10 @@ fn export(ledger: &mut Ledger<'_>) -> Result<Option<(PathBuf, Dtype)>, Failure> 
     };
     let dtype = ledger.decide("export-dtype", (Exported(Dtype::F32), Origin::Default("")))?.0;
     let dir = PathBuf::from(dir);
-    let is_free = match std::fs::read_dir(&dir) {
-        Ok(mut entries) => entries.next().is_none(),
-        Err(_) => !dir.exists(),
-    };
-    if is_free {
-        return Ok(Some((dir, dtype)));
+    match check_free(&dir) {
+        Ok(()) => Ok(Some((dir, dtype))),
+        Err(error) => Err(Failure::typed(format!("--export {error}")).hint("name a new folder")),
     }
-    let what = format!("--export {}: is there already, and is not empty", dir.display());
-    Err(Failure::typed(what).hint("name a new folder"))
 }
 
 fn engine(ledger: &mut Ledger<'_>) -> Result<EngineOptions, anyhow::Error> {

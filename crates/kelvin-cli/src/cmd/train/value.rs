@@ -1,6 +1,7 @@
 //! The values of a run: what a flag, a config file or a default says, read, shown and written.
 
 use std::fmt;
+use std::path::{Path, PathBuf};
 
 use clap::ArgMatches;
 use kelvin_lm::dtype::Dtype;
@@ -9,6 +10,7 @@ use super::config_file::ConfigFile;
 use crate::args::policy::text;
 use crate::args::train::names;
 use crate::exit::Failure;
+use crate::models;
 use crate::term::table::{Align, Table};
 
 /// Where a value comes from.
@@ -230,6 +232,11 @@ impl<'a> Ledger<'a> {
         Some((file.text(name)?, Origin::File(file.name.clone())))
     }
 
+    /// What the file says of a value, whatever its flag says.
+    pub(super) fn written(&self, name: &str) -> Option<&str> {
+        self.file.as_ref()?.text(name)
+    }
+
     /// Decides a value.
     ///
     /// # Errors
@@ -305,14 +312,33 @@ impl<'a> Ledger<'a> {
     }
 
     /// The values as a config file, below the text files; `leave_out` are those that belong to no second
-    /// run.
-    pub(super) fn to_toml(&self, data: &[String], leave_out: &[&str]) -> String {
-        let data: Vec<toml::Value> = data.iter().map(|path| path.clone().into()).collect();
+    /// run. Paths are absolute: the file may be read in another folder.
+    pub(super) fn to_toml(&self, data: &[PathBuf], leave_out: &[&str]) -> String {
+        let data: Vec<toml::Value> = data.iter().map(|path| absolute(path).into()).collect();
         let mut lines = vec![format!("data = {}\n", toml::Value::Array(data))];
         let rows = self.in_order().filter(|row| !leave_out.contains(&row.name));
-        lines.extend(rows.map(|row| format!("{} = {}\n", row.name.replace('-', "_"), row.value)));
+        lines.extend(rows.map(|Row { name, value, .. }| {
+            let key = name.replace('-', "_");
+            match value.as_str().filter(|text| MODELS.contains(name) && is_path(text)) {
+                Some(path) => format!("{key} = {}\n", toml::Value::from(absolute(path.as_ref()))),
+                None => format!("{key} = {value}\n"),
+            }
+        }));
         lines.concat()
     }
+}
+
+/// Values that may name a model by its path.
+const MODELS: [&str; 2] = ["init", "tokenizer"];
+
+/// Whether a name is taken for a path that is there, not for that of a model elsewhere.
+fn is_path(name: &str) -> bool {
+    let path = Path::new(name);
+    path.exists() && (models::looks_like_path(name) || models::is_model(path))
+}
+
+fn absolute(path: &Path) -> String {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string()
 }
 
 /// A value as people read it.

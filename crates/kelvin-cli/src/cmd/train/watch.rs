@@ -34,6 +34,8 @@ pub(super) struct Watch<'a, 'c> {
     speed: Speed,
     steps: u32,
     validation: Option<f64>,
+    /// What could not be said or drawn.
+    failed: Option<anyhow::Error>,
 }
 
 /// The losses of the last steps.
@@ -107,20 +109,57 @@ impl<'a, 'c> Watch<'a, 'c> {
         bar.reset_eta();
         let per_step = trainer.state().settings.tokens_per_step();
         let speed = Speed { per_step, n_steps: 0, time: Duration::ZERO, since: Instant::now() };
-        let (recent, validation) = (Recent::default(), None);
-        Self { console, log, tokenizer, sample, bar, json, recent, speed, steps, validation }
+        let recent = Recent::default();
+        let (validation, failed) = (None, None);
+        Self {
+            console,
+            log,
+            tokenizer,
+            sample,
+            bar,
+            json,
+            recent,
+            speed,
+            steps,
+            validation,
+            failed,
+        }
     }
 
-    /// Tells what happens; says whether the run goes on.
+    /// Notes what happens and tells it; says whether the run goes on. It stops, and saves, where it cannot
+    /// tell: see [`finish`](Self::finish).
     ///
     /// # Errors
     ///
-    /// Those of the console, of the files of the run, and of the model that a sample is drawn from.
+    /// Those of the metrics, which a checkpoint may not be without.
     pub(super) fn tell(&mut self, trainer: &Trainer, event: Event<'_>) -> Result<Flow> {
+        self.note(event)?;
+        if self.failed.is_none() {
+            self.failed = self.say(trainer, event).err();
+        }
+        let stops = self.failed.is_some() || playback::is_interrupted();
+        Ok(if stops { Flow::Stop } else { Flow::Continue })
+    }
+
+    /// Adds an event to the metrics.
+    fn note(&mut self, event: Event<'_>) -> Result<()> {
+        match event {
+            Event::Step(report) => self.log.add(&Metric::of_step(report)),
+            Event::Evaluated(evaluation) => match Metric::of_evaluation(evaluation) {
+                Some(metric) => self.log.add(&metric),
+                None => Ok(()),
+            },
+            Event::Saving { .. } => self.log.sync(),
+            Event::Saved { .. } => Ok(()),
+        }
+    }
+
+    /// Tells an event to whoever watches.
+    fn say(&mut self, trainer: &Trainer, event: Event<'_>) -> Result<()> {
         match event {
             Event::Step(report) => self.step(report)?,
             Event::Evaluated(evaluation) => self.evaluated(trainer, evaluation)?,
-            Event::Saving { .. } => self.log.sync()?,
+            Event::Saving { .. } => (),
             Event::Saved { step, path } => {
                 if self.json {
                     let path = path.to_string_lossy();
@@ -129,13 +168,13 @@ impl<'a, 'c> Watch<'a, 'c> {
                 self.speed.skip();
             }
         }
-        Ok(if playback::is_interrupted() { Flow::Stop } else { Flow::Continue })
+        Ok(())
     }
 
     fn step(&mut self, report: Report) -> Result<()> {
         self.speed.step();
         self.recent.add(report.loss);
-        self.add(&Metric::of_step(report))?;
+        self.print(&Metric::of_step(report))?;
         let validation =
             self.validation.map_or_else(String::new, |loss| format!(" · val {loss:.3}"));
         let (loss, speed) = (self.recent.mean(), speed(&self.speed));
@@ -147,7 +186,7 @@ impl<'a, 'c> Watch<'a, 'c> {
     fn evaluated(&mut self, trainer: &Trainer, evaluation: Evaluation) -> Result<()> {
         self.validation = evaluation.loss;
         if let Some(metric) = Metric::of_evaluation(evaluation) {
-            self.add(&metric)?;
+            self.print(&metric)?;
         }
         self.log.draw()?;
         let line = self.line(evaluation);
@@ -178,16 +217,16 @@ impl<'a, 'c> Watch<'a, 'c> {
         parts.collect::<Vec<_>>().join(" · ")
     }
 
-    fn add(&mut self, metric: &Metric) -> Result<()> {
-        self.log.add(metric)?;
+    fn print(&mut self, metric: &Metric) -> Result<()> {
         if self.json {
             writeln!(self.console.text, "{metric}")?;
         }
         Ok(())
     }
 
-    /// What it came to: `2000 steps in 41 s · 37 400 tok/s · lowest validation 1.87 at step 1750`.
-    pub(super) fn finish(self) -> String {
+    /// What it came to: `2000 steps in 41 s · 37 400 tok/s · lowest validation 1.87 at step 1750`; and the first
+    /// error of what could not be told: of the console, the figure, or the model that a sample is drawn from.
+    pub(super) fn finish(self) -> (String, Option<anyhow::Error>) {
         self.bar.finish_and_clear();
         let steps =
             format!("{} steps in {}", count(self.speed.n_steps as usize), seconds(self.speed.time));
@@ -195,7 +234,7 @@ impl<'a, 'c> Watch<'a, 'c> {
         let lowest =
             lowest.map(|(step, loss)| format!("lowest validation {loss:.4} at step {step}"));
         let parts = [steps, speed(&self.speed)].into_iter().chain(lowest);
-        parts.collect::<Vec<_>>().join(" · ")
+        (parts.collect::<Vec<_>>().join(" · "), self.failed)
     }
 }
 

@@ -161,29 +161,37 @@ fn range(panel: &Panel, axis: &Axis, way: Way) -> (f64, f64) {
     if let Some(range) = axis.range {
         return range;
     }
-    let named = panel.y.is_named();
-    let values = panel.layers.iter().flat_map(|layer| values(layer, way, named));
+    let values = panel.layers.iter().flat_map(|layer| values(panel, layer, way));
     let shown = values.filter(|&value| axis.shows(value));
     let (low, high) =
         shown.fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), x| (a.min(x), b.max(x)));
     if low <= high { (low, high) } else { (0.0, 1.0) }
 }
 
-/// The values of a layer that an axis has to show.
-fn values(layer: &Layer, way: Way, named: bool) -> Vec<f64> {
+/// The values of a layer that an axis has to show: those of points that both axes can.
+fn values(panel: &Panel, layer: &Layer, way: Way) -> Vec<f64> {
     if way != Way::X && (layer.side == Side::Right) != (way == Way::Right) {
         return Vec::new();
     }
-    let is_x = way == Way::X;
-    let either = |(x, y): &(f64, f64)| if is_x { *x } else { *y };
+    let (is_x, named) = (way == Way::X, panel.y.is_named());
+    let height = panel.right.as_ref().filter(|_| layer.side == Side::Right).unwrap_or(&panel.y);
+    let fits =
+        |x: f64, low: f64, high: f64| panel.x.shows(x) && height.shows(low) && height.shows(high);
     match &layer.shape {
-        Shape::Line { points, .. } | Shape::Dots { points } => points.iter().map(either).collect(),
-        Shape::Band { points } if is_x => points.iter().map(|point| point.0).collect(),
-        Shape::Band { points } => points.iter().flat_map(|point| [point.1, point.2]).collect(),
+        Shape::Line { points, .. } | Shape::Dots { points } => {
+            let shown = points.iter().filter(|(x, y)| fits(*x, *y, *y));
+            shown.map(|(x, y)| if is_x { *x } else { *y }).collect()
+        }
+        Shape::Band { points } => {
+            let shown = points.iter().filter(|(x, low, high)| fits(*x, *low, *high));
+            shown.flat_map(|&(x, low, high)| if is_x { [x, x] } else { [low, high] }).collect()
+        }
+        Shape::Points { points } => {
+            let shown = points.iter().filter(|it| fits(it.x.1, it.y.0, it.y.2));
+            shown.flat_map(|it| if is_x { [it.x.0, it.x.2] } else { [it.y.0, it.y.2] }).collect()
+        }
         Shape::Bars(bars) if is_x == named => [0.0].iter().chain(&bars.values).copied().collect(),
         Shape::Bars(bars) => vec![0.5, bars.values.len() as f64 + 0.5],
-        Shape::Points { points } if is_x => points.iter().flat_map(|it| [it.x.0, it.x.2]).collect(),
-        Shape::Points { points } => points.iter().flat_map(|it| [it.y.0, it.y.2]).collect(),
         Shape::Across { y } if !is_x => vec![*y],
         Shape::Upright { x } if is_x => vec![*x],
         Shape::Across { .. } | Shape::Upright { .. } | Shape::Cells(_) => Vec::new(),

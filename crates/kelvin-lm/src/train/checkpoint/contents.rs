@@ -129,7 +129,7 @@ pub(super) fn check(layout: &Layout, params: &Params, prefix: &str) -> Result<()
         if let Some((at, x)) = numbers(tensor).iter().enumerate().find(|(_, x)| !x.is_finite()) {
             let name = tensor.name();
             let detail = format!("number {at} of {prefix}{name} is {x}: such a state is not saved");
-            let hint = "go on from the last checkpoint, with a lower learning rate";
+            let hint = "begin again, or from the last checkpoint with --init step-N, at a lower learning rate";
             return Err(Error::new(ErrorKind::Logits, detail).hint(hint));
         }
     }

@@ -60,8 +60,12 @@ fn fill<S: Storage>(aside: &Aside<'_, S>, files: &[Planned<'_>]) -> Result<()> {
         .map_err(|cause| aside::otherwise(aside.path()).caused_by(cause))
 }
 
-/// Whether the name is free, or that of an empty folder.
-fn check_free(dir: &Path) -> Result<()> {
+/// Whether [`export`] may write here: the name is free, or that of an empty folder.
+///
+/// # Errors
+///
+/// [`ErrorKind::Write`].
+pub fn check_free(dir: &Path) -> Result<()> {
     let is_free = match fs::read_dir(dir) {
         Ok(mut entries) => entries.next().is_none(),
         Err(_) => !place::is_taken(dir),

@@ -45,6 +45,12 @@ pub struct Latest {
 }
 
 impl Checkpoints {
+    /// The newest step with a folder of its own, whole or not; none where there is no such folder.
+    pub fn newest_step(&self) -> Option<u32> {
+        let places = Place::list(self.dir()).ok()?;
+        places.iter().find(|place| place.kind == Kind::Whole).map(|place| place.step)
+    }
+
     /// The newest checkpoint that is whole. Newer folders that are not are passed over, each with its
     /// reason, and stay as they are.
     ///

@@ -28,7 +28,7 @@ mod storage;
 #[cfg(test)]
 mod tests;
 
-pub use export::export;
+pub use export::{check_free, export};
 pub use load::{Latest, Saved};
 pub use provenance::{Provenance, TokenizerFiles};
 pub use save::Checkpoints;

@@ -93,11 +93,22 @@ pub(super) fn make<S: Storage>(disk: &S, path: &Path) -> Result<()> {
     if parent != path {
         make(disk, parent)?;
     }
-    let made = disk.create_folder(path).and_then(|()| disk.sync_folder(parent));
-    made.map_err(|cause| {
-        let error = Error::new(ErrorKind::Write, "the folder cannot be made").in_file(path);
-        error.hint("name a folder that you may write to").caused_by(cause)
-    })
+    disk.create_folder(path).map_err(|cause| unmade(path, cause))?;
+    make_durable(disk, path)
+}
+
+/// Waits until the name of a folder that is there will survive a power cut.
+///
+/// # Errors
+///
+/// [`ErrorKind::Write`].
+pub(super) fn make_durable<S: Storage>(disk: &S, path: &Path) -> Result<()> {
+    disk.sync_folder(parent(path)).map_err(|cause| unmade(path, cause))
+}
+
+fn unmade(path: &Path, cause: io::Error) -> Error {
+    let error = Error::new(ErrorKind::Write, "the folder cannot be made").in_file(path);
+    error.hint("name a folder that you may write to").caused_by(cause)
 }
 
 /// Removes a folder that holds nothing but files of a checkpoint, the manifest first; any other is left

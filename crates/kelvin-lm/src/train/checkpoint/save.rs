@@ -71,12 +71,29 @@ impl Checkpoints {
         &self.dir
     }
 
+    /// Makes the folder and those that it is in, so that they survive a power cut; [`save`](Self::save) does
+    /// it by itself. Its name is made durable as long as nothing was saved in it, whoever made it.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Write`] where the disk refuses.
+    pub fn make(&self) -> Result<()> {
+        self.make_on(&Disk)
+    }
+
+    pub(super) fn make_on<S: Storage>(&self, disk: &S) -> Result<()> {
+        let is_first = Place::list(&self.dir)
+            .is_ok_and(|places| places.iter().all(|place| place.kind != Kind::Whole));
+        if is_first { place::make_durable(disk, &self.dir) } else { place::make(disk, &self.dir) }
+    }
+
     /// Saves a state as `step-N`, and gives the path of that folder.
     ///
     /// The folder is written as `step-N.partial`, made durable file by file, the manifest last, read back
     /// and renamed. Then older checkpoints beyond those to be kept are removed, and what runs that were
     /// killed have left. An equal checkpoint that is there already is left alone, a damaged one is
-    /// replaced, and any other is an error. Beside the state this takes less than a megabyte of memory.
+    /// replaced, and any other is an error, one that cannot be read or is of a newer version too. Beside
+    /// the state this takes less than a megabyte of memory.
     ///
     /// # Errors
     ///
@@ -96,7 +113,7 @@ impl Checkpoints {
     ) -> Result<PathBuf> {
         check(state)?;
         let files = contents::of_run(state, provenance)?;
-        place::make(disk, &self.dir)?;
+        self.make_on(disk)?;
         let partial = Place::new(&self.dir, state.step, Kind::Partial);
         let aside = Aside::new(disk, partial.path, files.iter().map(Planned::n_bytes).sum())?;
         let saved =
@@ -128,7 +145,10 @@ impl Checkpoints {
                     return Ok(path);
                 }
                 Ok(_) => return Err(taken(&path)),
-                Err(_) => aside.make_way(&path, &Place::new(&self.dir, step, Kind::Old).path)?,
+                Err(cause) if is_damage(&cause) => {
+                    aside.make_way(&path, &Place::new(&self.dir, step, Kind::Old).path)?;
+                }
+                Err(cause) => return Err(unknown(&path, cause)),
             }
         }
         aside.settle(&path)?;
@@ -185,6 +205,18 @@ fn write<S: Storage>(aside: &Aside<'_, S>, files: &[Planned<'_>]) -> Result<Mani
         Ok(_) => Err(super::aside::otherwise(aside.path())),
         Err(cause) => Err(super::aside::otherwise(aside.path()).caused_by(cause)),
     }
+}
+
+/// Whether what was found wrong with a checkpoint is its own: one that cannot be read now, or is of a newer
+/// version, may be whole.
+fn is_damage(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Missing | ErrorKind::Format)
+}
+
+fn unknown(path: &Path, cause: Error) -> Error {
+    let detail = "is there already, and cannot be told from a whole checkpoint";
+    let hint = "move it to another place, or name a folder of its own for this run";
+    Error::new(ErrorKind::Write, detail).in_file(path).hint(hint).caused_by(cause)
 }
 
 fn taken(path: &Path) -> Error {

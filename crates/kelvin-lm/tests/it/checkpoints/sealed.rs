@@ -7,7 +7,7 @@ use kelvin_lm::ErrorKind;
 use kelvin_lm::train::Saved;
 use serde_json::{Value, json};
 
-use super::{Scene, reason, sha256};
+use super::{Scene, provenance, reason, sha256, state};
 use crate::counting;
 
 /// Every file of a checkpoint, in the order of the manifest.
@@ -207,4 +207,35 @@ fn the_manifest_names_a_checkpoints_files_and_no_others() {
     );
     seal(&folder);
     Saved::open(&folder).expect("all is as it was");
+}
+
+/// A checkpoint that this version cannot read may be whole: it is never moved away for a new one.
+#[test]
+fn what_cannot_be_told_from_a_whole_one_is_not_replaced() {
+    let scene = Scene::new("newer");
+    let folder = scene.save(3);
+    let entries = FILES.map(|name| file(name, &fs::read(folder.join(name)).expect("a file")));
+    fs::write(folder.join("manifest.json"), manifest(2, &entries)).expect("written");
+    assert_kept(&scene, "version = 2, but only 1 is known");
+    assert!(folder.join("model.safetensors").exists());
+}
+
+/// As a disk that cannot be read for a while: a link in a circle, which nobody can look behind.
+#[cfg(unix)]
+#[test]
+fn what_cannot_be_read_is_not_replaced() {
+    let scene = Scene::new("unreadable");
+    std::os::unix::fs::symlink("step-3", scene.0.join("step-3")).expect("a link");
+    assert_kept(&scene, "cannot be read");
+}
+
+/// Saving step 3 is refused for this cause, and leaves all as it was.
+fn assert_kept(scene: &Scene, cause: &str) {
+    let error = scene.checkpoints().save(&state(3), &provenance()).expect_err("something is there");
+    assert_eq!(error.kind(), ErrorKind::Write);
+    let text = "step-3: is there already, and cannot be told from a whole checkpoint";
+    assert_eq!(reason(scene, &error), text);
+    let source = std::error::Error::source(&error).expect("a cause").to_string();
+    assert!(source.contains(cause), "{source}");
+    assert_eq!(scene.names(), ["step-3"]);
 }

@@ -1,7 +1,10 @@
 //! Character tokenizers: the same ids here and in the `tokenizers` crate, and every text back.
 
+use kelvin::Softmax;
 use kelvin_lm::tokenizer::{Characters, ShowSpecial, SpecialTokens, Tokenizer};
 use kelvin_lm::{ErrorKind, Result, TokenId};
+
+use super::steps::PASSAGE;
 
 /// What goes wrong elsewhere: blanks, line ends, marks that join their neighbours, quotes, specials of JSON,
 /// a zero byte, the byte order mark, the ends of Unicode.
@@ -107,5 +110,41 @@ fn the_file_depends_on_the_characters_alone() -> Result<()> {
                  \"a\": 4,\n      \"e\": 5,\n      \"t\": 6\n    },\n";
     assert!(json.contains(vocab), "{json}");
     assert!(!Characters::of("tea")?.tokenizer()?.is_end(0), "no token ends a text");
+    Ok(())
+}
+
+/// The entropy of a token that comes as often as it is counted here.
+fn entropy(counts: &[u32]) -> f64 {
+    #[expect(clippy::cast_possible_truncation, reason = "a logit")]
+    let ln = |count: &u32| kelvin::math::ln(f64::from(*count)) as f32;
+    let logits: Vec<f32> = counts.iter().filter(|count| **count > 0).map(ln).collect();
+    Softmax::new(&logits).expect("counts").entropy_nats()
+}
+
+/// What a model of the second seed's corpus begins from (all characters alike), and what it reaches by
+/// knowing how often each comes, and which stands before it.
+#[test]
+fn the_seeds_corpus_has_its_alphabet_and_its_entropies() -> Result<()> {
+    let text = PASSAGE.repeat(10);
+    let characters = Characters::of(&text)?;
+    assert_eq!(String::from_iter(characters.as_slice()), " .TWabcdefghiklmnopqrstuwy");
+    let ids = characters.tokenizer()?.encode(&text, SpecialTokens::Text)?;
+    assert_eq!((ids.len(), ids[..4].to_vec()), (2620, vec![2, 17, 0, 5]));
+
+    let mut single = vec![0; 26];
+    let mut pairs = vec![vec![0; 26]; 26];
+    for id in &ids {
+        single[*id as usize] += 1;
+    }
+    ids.windows(2).for_each(|pair| pairs[pair[0] as usize][pair[1] as usize] += 1);
+    let of = |counts: &Vec<u32>| f64::from(counts.iter().sum::<u32>()) * entropy(counts);
+    let conditional = pairs.iter().map(of).sum::<f64>() / 2619.0;
+    for (got, wanted) in [
+        (entropy(&[1; 26]), 3.258_096_538_021_482),
+        (entropy(&single), 2.757_161_996_508_16),
+        (conditional, 1.671_983_868_357_519_9),
+    ] {
+        assert!((got - wanted).abs() < 1e-6, "{got}, not {wanted}");
+    }
     Ok(())
 }

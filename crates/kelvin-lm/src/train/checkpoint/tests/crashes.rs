@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
+use super::super::storage::Storage as _;
 use super::disk::{Op, WatchedDisk};
 use super::{Scene, empty, provenance, state};
 use crate::ErrorKind;
@@ -249,8 +250,19 @@ struct Figures {
 
 /// Loads what each cut in a save of `step` may leave; `before` is what the load may find until then.
 fn check(scene: &Scene, step: u32, before: Option<u32>, most: u64) -> Figures {
+    check_after(scene, step, (before, most), |_| ())
+}
+
+/// The same, after operations that nothing has made durable.
+fn check_after(
+    scene: &Scene,
+    step: u32,
+    (before, most): (Option<u32>, u64),
+    prepare: impl FnOnce(&WatchedDisk),
+) -> Figures {
     let start = Tree::read(&scene.0);
     let disk = WatchedDisk::new(&scene.0);
+    prepare(&disk);
     scene.checkpoints().save_on(&disk, &state(step), &provenance()).expect("it saves");
     let recording = Recording::new(start, &disk.log());
     assert_eq!(Tree::read(&scene.0).visible(), recording.last().visible(), "the model is right");
@@ -322,6 +334,9 @@ fn saves(name: &str, most: u64) -> Vec<Figures> {
     fs::write(weights, "damaged").expect("written");
     fs::create_dir(scene.run().join("step-4.partial")).expect("made");
     all.push(check(&scene, 3, Some(2), most)); // replaces a damaged one, removes what a killed run left
+    empty(&scene.0);
+    let make = |disk: &WatchedDisk| disk.create_folder(&scene.run()).expect("it is made");
+    all.push(check_after(&scene, 1, (None, most), make)); // in a folder that others have just made
     all
 }
 
