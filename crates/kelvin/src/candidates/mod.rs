@@ -443,16 +443,10 @@ impl<'a> Candidates<'a> {
         let tokens = ids.iter().zip(logits).zip(weights);
         self.scores.extend(tokens.map(|((&id, &logit), &weight)| (keyed(id, logit), weight)));
         let last = reach(self.scores, needed);
-        match ties {
-            Ties::First => self.compact.retain(|id, logit, _| keyed(id, logit) <= last),
-            Ties::Last => {
-                let first = self.last_of_tied(last);
-                self.compact.retain(|id, logit, _| {
-                    let (score, rank) = keyed(id, logit);
-                    score < last.0 || (score == last.0 && rank >= first)
-                });
-            }
-            Ties::All => self.compact.retain(|id, logit, _| keyed(id, logit).0 <= last.0),
+        let end = if ties == Ties::First { last } else { (last.0, Rank::LAST) };
+        self.compact.retain(|id, logit, _| keyed(id, logit) <= end);
+        if ties == Ties::Last {
+            self.drop_first_of_tied(last);
         }
         self.compact.weights.clear(); // the maximum may have gone
         self.total = None;

@@ -10,6 +10,9 @@ use crate::simd::Law;
 pub(crate) struct Rank(Reverse<u64>);
 
 impl Rank {
+    /// No place comes after this one.
+    pub(super) const LAST: Self = Self(Reverse(0));
+
     pub(crate) fn new(logit: f32, token: TokenId) -> Self {
         let bits = (logit + 0.0).to_bits(); // −0 becomes +0: they are equal logits
         let ordered = if bits >> 31 == 0 { bits | 1 << 31 } else { !bits };

@@ -72,14 +72,17 @@ impl Candidates<'_> {
         ranks.filter(|&rank| rank < place).max().unwrap_or(place)
     }
 
-    /// Of the tokens in `scores` that tie with `last`: the first in the total order of as many as come up
-    /// to it, but counted from the end.
-    pub(super) fn last_of_tied(&mut self, last: (u64, Rank)) -> Rank {
-        let tied = self.scores.iter().filter(|((score, _), _)| *score == last.0);
-        self.ranks.clear();
-        self.ranks.extend(tied.map(|&((_, rank), weight)| (rank, weight)));
-        let beyond = self.ranks.iter().filter(|(rank, _)| *rank > last.1).count();
-        let (_, &mut (first, _), _) = self.ranks.select_nth_unstable(beyond);
-        first
+    /// Drops, of the tokens in `scores` that tie with `last`, the first ones, as many as come after it.
+    pub(super) fn drop_first_of_tied(&mut self, last: (u64, Rank)) {
+        let Self { compact, ranks, scores, .. } = self;
+        let tied = scores.iter().filter(|((score, _), _)| *score == last.0);
+        ranks.clear();
+        ranks.extend(tied.map(|&((_, rank), weight)| (rank, weight)));
+        let beyond = ranks.iter().filter(|(rank, _)| *rank > last.1).count();
+        ranks.sort_unstable();
+        let goes = &mut ranks[..beyond];
+        goes.sort_unstable_by_key(|(rank, _)| rank.token());
+        compact
+            .retain(|id, _, _| goes.binary_search_by_key(&id, |(rank, _)| rank.token()).is_err());
     }
 }
