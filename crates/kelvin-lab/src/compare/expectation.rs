@@ -1,11 +1,16 @@
 //! What draws from a known distribution come to on average, without drawing.
 
-use super::gamma::poisson;
+use super::binomial::Binomial;
+use super::gamma::{incomplete_gamma, poisson};
 
 /// Where what is left of a sum no longer matters.
 const NEGLIGIBLE: f64 = 1e-15;
+/// What a condition of probability 10⁻⁴ or more, such as that counts sum to n, makes of it at most.
+const RARE: f64 = 1e-4;
 /// Multiplications that an expectation may take.
-const BUDGET: f64 = 2e9;
+const BUDGET: f64 = 1e9;
+/// Most draws whose probabilities are put into a table.
+const MOST_DRAWS: u32 = 10_000;
 
 /// The expected number of different tokens over steps of distributions of their own, one draw each:
 /// Σ over tokens of 1 − Π over steps of 1 − p. Each step has one probability for each token.
@@ -25,13 +30,13 @@ pub fn expected_distinct_over<'a>(steps: impl IntoIterator<Item = &'a [f64]>) ->
     unseen.iter().map(|unseen| 1.0 - unseen).sum()
 }
 
-/// The expected share of the most common token among `n` independent draws, E\[max count\] / n, exactly.
-/// `None` for no draw, and where it would take more than about a second (a large vocabulary or many
-/// draws).
+/// The expected share of the most common token among `n` independent draws, E\[max count\] / n, exactly
+/// but for probabilities below 10⁻¹⁵. `None` for no draw, and where it would take more than about a second (many
+/// draws from many tokens that are nearly equal).
 ///
 /// E\[max\] = Σ over m ≥ 0 of P(max > m). For a law of counts that sum to n, P(max ≤ m) is that of
 /// independent Poisson counts of means n·p, none above m, given that they sum to n: a product of
-/// polynomials, whose coefficient of degree n is wanted.
+/// polynomials, whose coefficient of degree n is wanted. Tokens too rare to exceed m are one Poisson count.
 ///
 /// ```
 /// use kelvin_lab::compare::expected_mode_share;
@@ -41,45 +46,72 @@ pub fn expected_distinct_over<'a>(steps: impl IntoIterator<Item = &'a [f64]>) ->
 /// assert!((expected_mode_share(&[0.5, 0.5], 2).unwrap() - 0.75).abs() < 1e-14);
 /// ```
 pub fn expected_mode_share(probabilities: &[f64], n: u32) -> Option<f64> {
-    let live: Vec<f64> = probabilities.iter().copied().filter(|p| *p > 0.0).collect();
-    if n == 0 || live.is_empty() {
+    let most = probabilities.iter().copied().fold(0.0, f64::max).min(1.0);
+    if n == 0 || n > MOST_DRAWS || most <= 0.0 {
         return None;
     }
-    let most = live.iter().copied().fold(0.0, f64::max);
-    let mut expected = 0.0;
-    let mut work = 0.0;
-    for m in 0..n {
-        // the most probable token alone stays at or below m less often than this
-        let bound = super::Binomial::new(u64::from(n), most.min(1.0))?.cdf(u64::from(m)).0;
-        if bound < NEGLIGIBLE {
-            expected += 1.0;
-            continue;
-        }
-        work += live.len() as f64 * f64::from(n) * f64::from(m + 1);
-        if work > BUDGET {
-            return None;
-        }
-        let above = 1.0 - none_above(&live, n, m);
-        expected += above.max(0.0);
-        if above < NEGLIGIBLE {
-            break;
-        }
+    let top = Binomial::new(u64::from(n), most)?;
+    // the most probable token alone exceeds every m before this one
+    let first = (0..n).find(|&m| top.cdf(u64::from(m)).0 >= NEGLIGIBLE).unwrap_or(n);
+    let counts = Counts::of(probabilities, n, first);
+    let last = (first..n).find(|&m| counts.exceed(m) < NEGLIGIBLE).unwrap_or(n);
+    if f64::from(last - first) * counts.work(last) > BUDGET {
+        return None;
     }
-    Some(expected / f64::from(n))
+    let above: f64 = (first..last).map(|m| (1.0 - counts.none_above(m)).max(0.0)).sum();
+    Some((f64::from(first) + above) / f64::from(n))
 }
 
-/// The probability that no token comes more than `m` times in `n` draws.
-fn none_above(live: &[f64], n: u32, m: u32) -> f64 {
-    let n_draws = n as usize;
-    let mut sums = vec![0.0; n_draws + 1]; // of the counts so far
-    sums[0] = 1.0;
-    for p in live {
-        let mean = f64::from(n) * p;
-        let counts: Vec<f64> = (0..=m).map(|count| poisson(f64::from(count), mean)).collect();
-        for total in (0..=n_draws).rev() {
-            let reachable = counts.iter().take(total + 1).enumerate();
-            sums[total] = reachable.map(|(count, p)| p * sums[total - count]).sum();
-        }
+/// Poisson counts of tokens, as many as are drawn on average.
+struct Counts {
+    n: u32,
+    /// The means of those that may be the most common one.
+    means: Vec<f64>,
+    /// Their probabilities of 0 to n.
+    often: Vec<Vec<f64>>,
+    /// Those of all others together.
+    rest: Vec<f64>,
+}
+
+impl Counts {
+    /// The counts in `n` draws, where only tokens that may come more than `first` times matter by
+    /// themselves.
+    fn of(probabilities: &[f64], n: u32, first: u32) -> Self {
+        let means = probabilities.iter().map(|p| p * f64::from(n)).filter(|mean| *mean > 0.0);
+        let (means, rare): (Vec<f64>, Vec<f64>) =
+            means.partition(|&mean| exceeds(mean, first) >= NEGLIGIBLE * RARE);
+        let law = |mean: f64| (0..=n).map(|count| poisson(f64::from(count), mean)).collect();
+        let rest = law(rare.iter().sum());
+        Self { n, often: means.iter().map(|&mean| law(mean)).collect(), means, rest }
     }
-    sums[n_draws] / poisson(f64::from(n), f64::from(n))
+
+    /// At least the probability that any exceeds `m`, were they independent.
+    fn exceed(&self, m: u32) -> f64 {
+        self.means.iter().map(|&mean| exceeds(mean, m)).sum::<f64>() / RARE
+    }
+
+    /// Multiplications of one [`none_above`](Self::none_above).
+    fn work(&self, m: u32) -> f64 {
+        self.means.len() as f64 * f64::from(self.n) * f64::from(m + 1)
+    }
+
+    /// The probability that none comes more than `m` times, given that they sum to n.
+    fn none_above(&self, m: u32) -> f64 {
+        let (n, allowed) = (self.n as usize, m as usize + 1);
+        let Some((last, others)) = self.often.split_last() else { return 1.0 };
+        let mut sums = self.rest.clone();
+        for counts in others {
+            for total in (0..=n).rev() {
+                let reachable = counts.iter().take(allowed.min(total + 1)).enumerate();
+                sums[total] = reachable.map(|(count, p)| p * sums[total - count]).sum();
+            }
+        }
+        let whole: f64 = last.iter().take(allowed).enumerate().map(|(at, p)| p * sums[n - at]).sum();
+        whole / poisson(f64::from(self.n), f64::from(self.n))
+    }
+}
+
+/// The probability that a Poisson count of this mean is more than `m`.
+fn exceeds(mean: f64, m: u32) -> f64 {
+    incomplete_gamma(f64::from(m) + 1.0, mean).0
 }

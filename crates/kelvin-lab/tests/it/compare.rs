@@ -113,6 +113,21 @@ fn expected_mode_shares_are_those_of_enumeration() {
         let found = expected_mode_share(&shares, n).expect("small");
         close(&row.to_string(), found, number(&row["expected"]), 1e-12);
     }
+    // a coin: E|heads − n/2| is known, and max = n/2 + |heads − n/2|
+    for n in [60_u32, 300] {
+        let heads = Binomial::new(u64::from(n), 0.5).expect("a probability");
+        let max = |k: u64| k.max(u64::from(n) - k) as f64;
+        let expected: f64 = (0..=u64::from(n)).map(|k| heads.pmf(k) * max(k)).sum();
+        let found = expected_mode_share(&[0.5, 0.5], n).expect("two tokens");
+        close(&format!("{n} tosses"), found, expected / f64::from(n), 1e-11);
+        // rare tokens beside it change little, and all at once
+        let mut beside = vec![0.4995, 0.4995];
+        beside.extend([1e-6; 1000]);
+        let near = expected_mode_share(&beside, n).expect("two tokens that matter");
+        assert!((near - found).abs() < 2e-3 && near < found, "{near} beside {found}");
+    }
+    let certain = expected_mode_share(&[1.0], 10_000).expect("nothing to compute");
+    close("certain", certain, 1.0, 1e-15);
     assert_eq!(expected_mode_share(&[0.5, 0.5], 0), None);
     assert_eq!(expected_mode_share(&[], 5), None);
     assert_eq!(
