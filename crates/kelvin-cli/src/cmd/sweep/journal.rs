@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use kelvin_lab::sweep::{Manifest, journal};
@@ -40,23 +40,19 @@ impl Journal {
         let path = folder.journal();
         let refused =
             |cause| Failure::failed(format!("cannot write {}", path.display())).caused_by(cause);
-        let options = OpenOptions::new().read(true).append(true).create(true).clone();
-        let file = options.open(&path).map_err(refused)?;
+        let mut options = OpenOptions::new();
+        let file = options.read(true).append(true).create(true).open(&path).map_err(refused)?;
         lock(&file, folder)?;
+        let bytes = fs::read(&path).map_err(refused)?;
         match folder.manifest()? {
             Some(there) => check(folder, &manifest, &there)?,
-            None if file.metadata().map_err(refused)?.len() > 0 => {
+            None if bytes.is_empty() => folder.set_manifest(&manifest)?,
+            None => {
                 let what = format!("{} holds samples of nobody knows what", path.display());
                 return Err(Failure::read(what).hint("choose another folder with -o"));
             }
-            None => folder.set_manifest(&manifest)?,
         }
-        let bytes = fs::read(&path).map_err(refused)?;
-        let index = journal::Index::of(&bytes, &manifest).map_err(|cause| {
-            Failure::read(format!("{} is damaged", path.display()))
-                .hint("choose another folder with -o; the lines before it are whole")
-                .caused_by(cause)
-        })?;
+        let index = index(&path, &bytes, &manifest)?;
         if index.len() < bytes.len() as u64 {
             file.set_len(index.len()).and_then(|()| file.sync_all()).map_err(refused)?;
         }
@@ -74,9 +70,7 @@ impl Journal {
             |cause| Failure::read(format!("cannot read {}", path.display())).caused_by(cause);
         let file = File::open(&path).map_err(refused)?;
         let bytes = fs::read(&path).map_err(refused)?;
-        let index = journal::Index::of(&bytes, &manifest).map_err(|cause| {
-            Failure::read(format!("{} is damaged", path.display())).caused_by(cause)
-        })?;
+        let index = index(&path, &bytes, &manifest)?;
         Ok(Self { file, path, manifest, index, unsynced: 0 })
     }
 
@@ -158,6 +152,15 @@ impl Journal {
         file.take(place.end - place.start).read_to_string(&mut line).map_err(failed)?;
         journal::read(&line)
     }
+}
+
+/// Where the samples of a journal are.
+fn index(path: &Path, bytes: &[u8], manifest: &Manifest) -> Result<journal::Index, Failure> {
+    journal::Index::of(bytes, manifest).map_err(|cause| {
+        Failure::read(format!("{} is damaged", path.display()))
+            .hint("the lines before it are whole; choose another folder with -o")
+            .caused_by(cause)
+    })
 }
 
 /// Makes this process the only one that writes there, until it ends.

@@ -23,15 +23,11 @@ pub(super) fn read(matches: &ArgMatches) -> Result<Vec<String>, Failure> {
         None => Ok(matches.get_many("prompt").into_iter().flatten().cloned().collect()),
         Some("-") => lines("stdin", read_all(io::stdin())),
         Some(path) => {
-            let bytes = File::open(path).and_then(read_all_of);
+            let bytes = File::open(path).and_then(read_all);
             let is_json = Path::new(path).extension().is_some_and(|ending| ending == "jsonl");
             if is_json { json_lines(path, bytes) } else { lines(path, bytes) }
         }
     }
-}
-
-fn read_all_of(file: File) -> io::Result<Vec<u8>> {
-    read_all(file)
 }
 
 fn read_all(reader: impl Read) -> io::Result<Vec<u8>> {
