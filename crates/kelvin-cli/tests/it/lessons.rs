@@ -286,7 +286,7 @@ fn lesson_3_runs_and_its_answers_are_right() {
     let neutral = pizza.at(1.0);
     let right = [
         pizza.at(1.5).p(0),
-        Number((p * (1.0 - p) / 0.01 / 0.01).round()),
+        Number((p * (1.0 - p) / 0.01 / 0.01).ceil()),
         Number(two_sided(24, 100, pizza.at(2.0).0[0])),
         pizza.at(0.5).top_k(2).p(0),
         Number(1.0),
@@ -353,15 +353,15 @@ fn lesson_4_runs_and_its_answers_are_right() {
 #[test]
 fn a_lesson_goes_on_at_any_station_with_what_those_before_have_left() {
     for (number, station, built_on) in [
-        ("2", "11", "Past the trained"),
-        ("3", "10", "Larger models"),
+        ("2", "10", "Past the trained"),
+        ("3", "9", "Larger models"),
         ("4", "11", "Where to stop"),
     ] {
         let run = kelvin(&["lesson", number, "--all", "--from", station]);
         assert_eq!(run.code, 0, "{}", run.stderr);
         let first = run.stdout.lines().find(|line| line.starts_with("── ")).expect("a station");
         assert!(!run.stdout.contains("── 1 of "), "{first}");
-        assert!(run.stdout.contains(built_on), "{first}");
+        assert!(first.contains(built_on), "{first}");
     }
 }
 
