@@ -107,7 +107,7 @@ impl Answer {
     /// Whether somebody's answer is right: a word in any case, a number with a point or a comma, as a share
     /// or in percent.
     pub(super) fn is(&self, said: &str) -> bool {
-        let said = said.trim().trim_matches(['"', '\'', '.']);
+        let said = said.trim().trim_matches(['"', '\'']).trim_end_matches('.');
         match self {
             Self::Word(word) => said.to_lowercase() == word.trim().to_lowercase(),
             Self::Number(right, within) => {
