@@ -352,11 +352,9 @@ fn lesson_4_runs_and_its_answers_are_right() {
 
 #[test]
 fn a_lesson_goes_on_at_any_station_with_what_those_before_have_left() {
-    for (number, station, built_on) in [
-        ("2", "10", "Past the trained"),
-        ("3", "9", "Larger models"),
-        ("4", "11", "Where to stop"),
-    ] {
+    for (number, station, built_on) in
+        [("2", "10", "Past the trained"), ("3", "9", "Larger models"), ("4", "11", "Where to stop")]
+    {
         let run = kelvin(&["lesson", number, "--all", "--from", station]);
         assert_eq!(run.code, 0, "{}", run.stderr);
         let first = run.stdout.lines().find(|line| line.starts_with("── ")).expect("a station");
