@@ -15,7 +15,7 @@ fn the_command_reference_is_what_the_commands_say() {
         "# Commands\n\nWhat `kelvin --help` says, and `--help` of each command. Written by a test; do not edit.\n",
     );
     write_block(&mut page, &["--help"]);
-    let commands = "generate, next, explain, replay, rescore, compare, sweep, merge, score, train, tour, models, models pull, \
+    let commands = "generate, next, explain, replay, rescore, compare, sweep, merge, plot, score, train, tour, lesson, models, models pull, \
                     models rm, stages, presets, \
                     examples, doctor, bench";
     for command in commands.split(", ") {

@@ -120,13 +120,18 @@ impl Answer {
     pub(super) fn shown(&self) -> String {
         match self {
             Self::Word(word) => word.clone(),
-            Self::Number(number, within) if *within > 0.0 => {
-                let places = (0..6).find(|&places| 0.5 * one_in_ten_to(places) <= *within);
-                let places = places.unwrap_or(6);
-                format!("{number:.places$}")
-            }
-            Self::Number(number, _) => number.to_string(),
+            Self::Number(number, _) => match self.places() {
+                Some(places) => format!("{number:.places$}"),
+                None => number.to_string(),
+            },
         }
+    }
+
+    /// Decimal places that an answer needs; none where it is exact, or a word.
+    pub(super) fn places(&self) -> Option<usize> {
+        let Self::Number(_, within) = self else { return None };
+        let enough = |&places: &usize| 0.5 * one_in_ten_to(places) <= *within;
+        (*within > 0.0).then(|| (0..6).find(enough).unwrap_or(6))
     }
 }
 

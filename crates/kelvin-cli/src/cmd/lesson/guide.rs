@@ -152,8 +152,13 @@ impl<'a, 'c> Guide<'a, 'c> {
     fn ask(&mut self, exercise: &Exercise, lines: &mut dyn Lines) -> Told {
         self.question(exercise)?;
         let right = self.workshop.answer(exercise)?;
+        let places = match right.places() {
+            Some(places @ 1..) => format!(", to {places} places"),
+            _ => String::new(),
+        };
+        let prompt = format!("answer{places} (Enter for the solution)> ");
         for left in (0..TRIES).rev() {
-            let said = match self.hear("answer (Enter for the solution)> ", lines)? {
+            let said = match self.hear(&prompt, lines)? {
                 Ok(said) if said.is_empty() => break,
                 Ok(said) => said,
                 Err(stopped) => return Ok(Err(stopped)),
