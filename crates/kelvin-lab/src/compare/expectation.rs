@@ -106,7 +106,8 @@ impl Counts {
                 sums[total] = reachable.map(|(count, p)| p * sums[total - count]).sum();
             }
         }
-        let whole: f64 = last.iter().take(allowed).enumerate().map(|(at, p)| p * sums[n - at]).sum();
+        let whole: f64 =
+            last.iter().take(allowed).enumerate().map(|(at, p)| p * sums[n - at]).sum();
         whole / poisson(f64::from(self.n), f64::from(self.n))
     }
 }
