@@ -15,7 +15,7 @@ use crate::memory;
 use crate::term::number::bytes;
 use crate::term::table::{Align, Table};
 
-/// Rounds; in each, the probe, a prefill and a decode take turns, so that a disturbance meets all.
+/// Rounds; in each, what is measured takes turns, so that a disturbance meets all.
 const ROUNDS: usize = 5;
 /// Tokens of a prompt: the length that llama.cpp's own benchmark takes.
 const PREFILL: usize = 512;
@@ -66,6 +66,8 @@ impl Spread {
 struct Figures {
     prefill: Spread,
     decode: Spread,
+    /// Without a cache of keys and values.
+    uncached: Spread,
     /// Bytes per second.
     bandwidth: Spread,
     bytes_per_token: usize,
@@ -79,15 +81,17 @@ impl Figures {
         let (n_prefill, n_decode) = (PREFILL.min(max_seq), DECODE.min(max_seq));
         let ids = tokens(model, n_prefill);
         prefill(model, &ids)?; // warms pages and threads
-        let (mut prefills, mut decodes, mut bandwidths) = (Vec::new(), Vec::new(), Vec::new());
+        let [mut prefills, mut decodes, mut uncached, mut bandwidths] = [const { Vec::new() }; 4];
         for _ in 0..ROUNDS {
             bandwidths.push(bandwidth_probe(model.engine()));
             prefills.push(prefill(model, &ids)?);
             decodes.push(decode(model, &ids[..n_decode])?);
+            uncached.push(prefill(model, &ids[..n_decode])? / n_decode as f64);
         }
         Ok(Self {
             prefill: Spread::of(prefills),
             decode: Spread::of(decodes),
+            uncached: Spread::of(uncached),
             bandwidth: Spread::of(bandwidths),
             bytes_per_token: model.bytes_per_token(),
             n_prefill,
@@ -117,6 +121,9 @@ impl Figures {
         let (median, range) = speed(self.decode);
         let unit = format!("tokens per second, {} one by one", self.n_decode);
         table.row(["decode".into(), median, range, unit]);
+        let (median, range) = speed(self.uncached);
+        let unit = format!("tokens per second at {} tokens, all read anew for each", self.n_decode);
+        table.row(["no cache".into(), median, range, unit]);
         let Spread { median, least, most } = self.bandwidth;
         let [median, least, most] = [median, least, most].map(|bytes| bytes / 1e9);
         let range = format!("{least:.1} – {most:.1}");
@@ -137,6 +144,7 @@ impl Figures {
             "decode_tokens": self.n_decode,
             "prefill_tokens_per_second": self.prefill.json(),
             "decode_tokens_per_second": self.decode.json(),
+            "uncached_tokens_per_second": self.uncached.json(),
             "bytes_per_token": self.bytes_per_token,
             "probe_bytes_per_second": self.bandwidth.json(),
             "bandwidth_share": self.share(),
