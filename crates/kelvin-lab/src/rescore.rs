@@ -106,7 +106,7 @@ impl Rescorer {
         let answer = match &step.head {
             None => Answer::NeedsModel(Reason::NoHead),
             Some(head) => {
-                self.check(head, step.id)?;
+                self.check(head, step)?;
                 let chosen = chosen_logit(step, head);
                 self.lay_out(head, step.id, chosen);
                 let answer = self.answer(step, head);
@@ -123,15 +123,19 @@ impl Rescorer {
         self.row.len() as TokenId
     }
 
-    fn check(&self, head: &Head, chosen: TokenId) -> Result<()> {
+    fn check(&self, head: &Head, step: &Step) -> Result<()> {
         if head.ids.is_empty() || head.ids.len() != head.logits.len() {
             return Err(Error::new("a step whose head lists differ in length"));
         }
-        let outside = head.ids.iter().chain([&chosen]).find(|&&id| id as usize >= self.row.len());
-        outside.map_or(Ok(()), |id| {
-            let n = self.row.len();
-            Err(Error::new(format!("token {id} is outside the vocabulary of {n}")))
-        })
+        let n = self.row.len();
+        if let Some(id) = head.ids.iter().chain([&step.id]).find(|&&id| id as usize >= n) {
+            return Err(Error::new(format!("token {id} is outside the vocabulary of {n}")));
+        }
+        let in_tail = step.tail.iter().fold(0_usize, |sum, bin| sum.saturating_add(bin.0));
+        if in_tail > n {
+            return Err(Error::new(format!("a tail of {in_tail} tokens in a vocabulary of {n}")));
+        }
+        Ok(())
     }
 
     fn lay_out(&mut self, head: &Head, chosen: TokenId, logit: f32) {
@@ -223,11 +227,11 @@ impl Rescorer {
             let at = weights.binary_search_by_key(id, |&(token, _)| token);
             at.map_or(0.0, |at| weights[at].1 as f64)
         };
-        let used = self.sampler.history().tokens();
+        let (used, lowers) = (self.sampler.history().tokens(), self.plan.lowers);
         Ok(Weighed {
             head,
             weights: head.ids.iter().map(weight).collect(),
-            is_as_given: head.ids.iter().map(|id| !used.contains(id)).collect(),
+            is_as_given: head.ids.iter().map(|id| !lowers || !used.contains(id)).collect(),
         })
     }
 

@@ -31,7 +31,7 @@ pub(super) struct Plan {
     /// The temperature that it sees.
     t: f64,
     /// Whether logits, of the tail too, may be lower than the model gave them.
-    lowers: bool,
+    pub(super) lowers: bool,
     /// Whether a stage before it may raise tokens of the tail, or asks for the whole distribution.
     pub(super) looks_at_all: bool,
 }
@@ -93,23 +93,26 @@ impl Plan {
     /// Bounds on the tail's mass, in units of the weights that the head has at the first cut. `None`
     /// where no token shows what a weight is worth.
     pub(super) fn tail_mass(&self, head: &Weighed<'_>, tail: &Tail) -> Option<(f64, f64)> {
-        let (origin, unit) = head.reference()?;
-        if self.t.total_cmp(&1.0).is_eq() && !self.lowers {
-            let all = unit * math::exp(head.head.log_sum - origin);
-            let rest = (all - head.total()).max(0.0);
-            return Some((rest, rest));
-        }
-        let (low, high) = tail.mass(origin, self.t);
-        Some((if self.lowers { 0.0 } else { unit * low }, unit * high))
+        let unit = head.unit()?;
+        let (low, high) = if self.t.total_cmp(&1.0).is_eq() && !self.lowers {
+            let all = math::exp(head.head.log_sum - unit.origin);
+            (unit.low * all - head.total(), unit.high * all - head.total())
+        } else {
+            let (low, high) = tail.mass(unit.origin, self.t);
+            (if self.lowers { 0.0 } else { unit.low * low }, unit.high * high)
+        };
+        let rounded = HALF * (head.weights.len() + tail.count) as f64;
+        Some(((low - rounded).max(0.0), high.max(0.0) + rounded))
     }
 
     /// How many tokens the nucleus has, where the head decides it.
     pub(super) fn nucleus_size(&self, p: f64, head: &Weighed<'_>, tail: &Tail) -> Option<usize> {
         let (low, high) = self.tail_mass(head, tail)?;
         let last = f64::from(*head.head.logits.last()?);
-        let (origin, unit) = head.reference()?;
+        let unit = head.unit()?;
         // an edited token outranks the tail only where it weighs more than the tail's best could
-        let lightest = if self.lowers { unit * math::exp((last - origin) / self.t) } else { -1.0 };
+        let of_best = unit.high * math::exp((last - unit.origin) / self.t) + HALF;
+        let lightest = if self.lowers { of_best } else { -1.0 };
         let mut weights: Vec<f64> =
             head.weights.iter().copied().filter(|&w| w > lightest).collect();
         weights.sort_by(|a, b| b.total_cmp(a));
@@ -128,8 +131,10 @@ impl Plan {
     }
 }
 
-/// How far a sum in floats, of weights rounded to integers, may be off, as a share of it.
+/// How far a sum in floats may be off, as a share of it.
 const SLACK: f64 = 1e-9;
+/// How far a weight is from what it would be without rounding, at most.
+const HALF: f64 = 0.5;
 
 fn part(stage: &dyn Stage) -> Part {
     let first = first_argument(stage);
@@ -173,11 +178,23 @@ impl Weighed<'_> {
         self.weights.iter().sum()
     }
 
-    /// A logit and its weight: those of the heaviest token whose logit is the model's.
-    fn reference(&self) -> Option<(f64, f64)> {
+    /// What a weight is worth, by the heaviest token whose logit is the model's.
+    fn unit(&self) -> Option<Unit> {
         let tokens = self.weights.iter().zip(&self.head.logits).zip(&self.is_as_given);
         let as_given = tokens.filter(|((weight, _), is_as_given)| **is_as_given && **weight > 0.0);
         let best = as_given.max_by(|((a, _), _), ((b, _), _)| a.total_cmp(b));
-        best.map(|((&weight, &logit), _)| (f64::from(logit), weight))
+        best.map(|((&weight, &logit), _)| Unit {
+            origin: f64::from(logit),
+            low: weight - HALF,
+            high: weight + HALF,
+        })
     }
+}
+
+/// Bounds on the weight, before it was rounded, of a logit of the model.
+#[derive(Debug, Clone, Copy)]
+struct Unit {
+    origin: f64,
+    low: f64,
+    high: f64,
 }

@@ -3,7 +3,7 @@
 use kelvin::rng::{Counter, Domain, block};
 use kelvin::{Pipeline, Sampler, Seed, TokenId, Verdict};
 use kelvin_lab::rescore::{Answer, Rescorer};
-use kelvin_lab::trace::{Header, Step};
+use kelvin_lab::trace::{Header, Step, TailBin};
 
 const VOCAB: usize = 600;
 const PROMPT: [TokenId; 3] = [5, 7, 5];
@@ -26,19 +26,17 @@ fn row(at: u32) -> Vec<f32> {
     (0..VOCAB as u32).map(|token| shape(token) as f32).collect()
 }
 
-/// A text of some tokens, drawn from rows of all shapes, with its trace.
-fn text(n: u32, depth: usize) -> (Vec<Vec<f32>>, Vec<Step>) {
+/// The trace of a text drawn from these rows.
+fn text(rows: &[Vec<f32>], depth: usize) -> Vec<Step> {
     let policy: Pipeline = "temperature(1.3)".parse().expect("sound");
     let mut sampler =
         Sampler::new(policy, VOCAB).expect("small").with_prompt(&PROMPT).expect("in it");
-    let rows: Vec<Vec<f32>> = (0..n).map(row).collect();
-    let mut steps = Vec::new();
-    for row in &rows {
+    let mut step = |row: &Vec<f32>| {
         let account = sampler.sample_traced(row, depth).expect("a usable row");
         sampler.accept(account.token).expect("drawn");
-        steps.push(Step::of(&account, 0, 0).with_head(&account));
-    }
-    (rows, steps)
+        Step::of(&account, 0, 0).with_head(&account)
+    };
+    rows.iter().map(&mut step).collect()
 }
 
 fn header() -> Header {
@@ -47,9 +45,9 @@ fn header() -> Header {
 }
 
 /// Compares every answer with the whole rows; how many were answered, of all.
-fn check(policy: &str, n: u32, depth: usize) -> (usize, usize) {
+fn check(policy: &str, rows: &[Vec<f32>], depth: usize) -> (usize, usize) {
     let pipeline: Pipeline = policy.parse().unwrap_or_else(|error| panic!("{policy}: {error}"));
-    let (rows, steps) = text(n, depth);
+    let steps = text(rows, depth);
     let mut whole = Sampler::new(pipeline.clone(), VOCAB).expect("small");
     whole = whole.with_prompt(&PROMPT).expect("in it");
     let mut rescorer = Rescorer::new(pipeline, &header()).expect("a sound header");
@@ -64,7 +62,7 @@ fn check(policy: &str, n: u32, depth: usize) -> (usize, usize) {
                     panic!("{name}: {expected:?} is no logprob within {error} of {logprob}")
                 };
                 assert!(
-                    (exact - logprob).abs() <= error + 1e-9,
+                    (exact - logprob).abs() <= error + 1e-12,
                     "{name}: {exact}, {logprob} ± {error}"
                 );
             }
@@ -110,7 +108,7 @@ fn an_answer_is_that_of_the_whole_row() {
         "edt(0.8, 0.1) | top-k(4)",
     ] {
         for depth in [16, 64, VOCAB] {
-            let (n, of) = check(policy, 60, depth);
+            let (n, of) = check(policy, &(0..60).map(row).collect::<Vec<_>>(), depth);
             answered = (answered.0 + n, answered.1 + of);
             if depth == VOCAB {
                 assert_eq!(n, of, "{policy}: a whole row answers everything");
@@ -130,8 +128,27 @@ fn what_a_head_decides_is_answered() {
         ("min-p(0.1)", 0.6),
         ("temperature(0.5) | top-p(0.9)", 0.6),
     ] {
-        let (n, of) = check(policy, 90, 64);
+        let (n, of) = check(policy, &(0..90).map(row).collect::<Vec<_>>(), 64);
         assert!(n as f64 >= share * of as f64, "{policy}: {n} of {of}");
+    }
+}
+
+#[test]
+fn tokens_too_rare_to_weigh_anything_say_nothing_of_the_others() {
+    // the two that matter have come before, as they do in a loop; all others weigh 1 at most
+    let mut row = vec![-21.75; VOCAB];
+    (row[5], row[7]) = (10.0, 7.802_775);
+    let rows = vec![row; 12];
+    for policy in [
+        "temperature(1)",
+        "temperature(0.9)",
+        "top-p(0.55)",
+        "temperature(1.1) | top-p(0.85)",
+        "repetition-penalty(1.2) | temperature(1)",
+        "presence-penalty(0.5) | top-p(0.55)",
+        "frequency-penalty(0.1) | top-p(0.95)",
+    ] {
+        check(policy, &rows, 64);
     }
 }
 
@@ -142,6 +159,11 @@ fn a_header_or_a_step_that_cannot_be_is_refused() {
     assert_eq!(error.to_string(), "the header says no vocab_size of the model");
     let small = Header::new(serde_json::json!({"vocab_size": 2}));
     let mut rescorer = Rescorer::new(Pipeline::neutral(), &small).expect("sound");
-    let error = rescorer.judge(&text(1, 4).1[0]).expect_err("outside");
+    let step = text(&[row(0)], 4).remove(0);
+    let error = rescorer.judge(&step).expect_err("outside");
     assert!(error.to_string().ends_with("is outside the vocabulary of 2"), "{error}");
+    let mut rescorer = Rescorer::new(Pipeline::neutral(), &header()).expect("sound");
+    let endless = Step { tail: vec![TailBin(usize::MAX, 1.0, 1.0), TailBin(2, 0.0, 1.0)], ..step };
+    let error = rescorer.judge(&endless).expect_err("more than there are");
+    assert!(error.to_string().ends_with("in a vocabulary of 600"), "{error}");
 }

@@ -87,7 +87,7 @@ impl<'m> Session<'m> {
     }
 
     /// Appends tokens; calls `visit` with each one's position and the logits that follow it,
-    /// `[vocab_size]`, in order.
+    /// `[vocab_size]`, in order. No tokens are no error here: there is nothing to visit.
     ///
     /// # Errors
     /// As [`feed`](Self::feed); nothing was visited then.
@@ -96,6 +96,9 @@ impl<'m> Session<'m> {
         ids: &[TokenId],
         mut visit: impl FnMut(usize, &[f32]),
     ) -> Result<()> {
+        if ids.is_empty() {
+            return Ok(());
+        }
         self.view.check(self.model, ids)?;
         let mut rest = ids;
         while !rest.is_empty() {
