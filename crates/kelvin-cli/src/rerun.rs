@@ -110,19 +110,31 @@ pub(crate) fn each_row(
     let prompt = [&header.prompt_ids[..], &header.history].concat();
     let tokens: Vec<TokenId> = sequence.steps.iter().map(|step| step.id).collect();
     let Some((_, fed)) = tokens.split_last() else { return Ok(()) };
-    let mut session = Session::new(&loaded.model).with_context(context(header, loaded)?)?;
-    visit(0, session.feed(&prompt)?)?;
+    let vocab_size = loaded.model.config().vocab_size;
+    if let Some(token) = tokens.iter().find(|&&token| token as usize >= vocab_size) {
+        let what = format!("the trace: token {token} is outside the vocabulary of {vocab_size}");
+        return Err(Failure::read(what).into());
+    }
+    let context = context(header, loaded).map_err(in_trace)?;
+    let mut session = Session::new(&loaded.model).with_context(context).map_err(in_trace)?;
+    visit(0, session.feed(&prompt).map_err(in_trace)?)?;
     let mut outcome = Ok(());
-    session.feed_all(fed, |pos, logits| {
+    let read = session.feed_all(fed, |pos, logits| {
         if outcome.is_ok() {
             outcome = visit(pos + 1 - prompt.len(), logits);
         }
-    })?;
+    });
+    read.map_err(in_trace)?;
     outcome
 }
 
+/// What the model refuses of a trace is wrong with the trace.
+fn in_trace(error: kelvin_lm::Error) -> Failure {
+    Failure::read(format!("the trace: {error}"))
+}
+
 /// How much of the sequence the model saw then.
-fn context(header: &Header, loaded: &Loaded) -> Result<Context> {
+fn context(header: &Header, loaded: &Loaded) -> kelvin_lm::Result<Context> {
     let Some(context) = header.context else {
         return Ok(Context::fixed(loaded.model.config().max_seq));
     };

@@ -13,7 +13,7 @@ mod text;
 pub use header::{Context, Header, Setting, Shift};
 pub use line::{ContextShift, Done, Failed, Line};
 pub use reader::{Names, Sequence, Trace};
-pub use step::{Draw, Head, Row, StageEffect, Step, TailBin};
+pub use step::{Candidate, Draw, Head, Row, StageEffect, Step, TailBin};
 pub use text::Text;
 
 /// The schema that headers name.

@@ -54,7 +54,7 @@ fn own() -> [Arg; 12] {
             .value_name("FILE")
             .conflicts_with_all(["logits", "example"])
             .action(ArgAction::Append)
-            .help("A trace (several for diversity), or the folder of a sweep or a training run"),
+            .help("A trace (@last the newest run, several for diversity), or the folder of a sweep or a training run"),
         Arg::new("strategy")
             .short('s')
             .long("strategy")

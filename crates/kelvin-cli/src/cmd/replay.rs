@@ -29,17 +29,21 @@ pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Cod
         }
         let (_, loaded) = loaded.as_ref().expect("loaded just now");
         replay(sequence, loaded, &mut replayed)?;
+        replayed.gaps.extend(gap(sequence));
     }
     tell(&replayed, trace.sequences.len(), matches.get_flag("json"), console)?;
-    Ok(if replayed.differences.is_empty() { Code::Done } else { Code::Failed })
+    let is_equal = replayed.differences.is_empty() && replayed.gaps.is_empty();
+    Ok(if is_equal { Code::Done } else { Code::Failed })
 }
 
 /// What a replay came to.
 #[derive(Default)]
 struct Replayed {
     n_tokens: usize,
-    /// Tokens whose probabilities are not the recorded ones to the bit.
+    /// Tokens whose numbers are not the recorded ones to the bit.
     n_other_numbers: usize,
+    /// Recorded sequences that are not whole.
+    gaps: Vec<String>,
     /// Tokens that come out differently.
     differences: Vec<Difference>,
 }
@@ -77,12 +81,40 @@ fn replay(sequence: &Sequence, loaded: &Loaded, replayed: &mut Replayed) -> Resu
     })
 }
 
-/// Whether two accounts agree in every number that does not depend on the token chosen.
+/// Whether two accounts agree in every number; those of the token only where it is the same.
 fn has_same_numbers(then: &Step, now: &Step) -> bool {
     let draws = then.draw.is_none() || then.draw == now.draw;
     let entropies =
         (then.raw_entropy_nats, then.entropy_nats) == (now.raw_entropy_nats, now.entropy_nats);
-    draws && entropies && then.u == now.u && then.kept == now.kept && then.support == now.support
+    let counts = (then.pos, then.kept, then.support) == (now.pos, now.kept, now.support);
+    let row = draws && entropies && counts && then.u == now.u && then.stages == now.stages;
+    row && (then.id != now.id || of_token(then) == of_token(now))
+}
+
+/// The numbers of the token that was chosen.
+fn of_token(step: &Step) -> ([f64; 4], usize) {
+    ([step.raw_logprob, step.logprob, step.raw_p, step.p], step.raw_rank)
+}
+
+/// `prompt 1, sample 2`: people count from 1.
+fn place(prompt: usize, sample: usize) -> String {
+    format!("prompt {}, sample {}", prompt.saturating_add(1), sample.saturating_add(1))
+}
+
+/// What stands in the way of calling a recorded sequence whole.
+fn gap(sequence: &Sequence) -> Option<String> {
+    let Sequence { header, steps, done, failed } = sequence;
+    let place = place(header.prompt, header.sample);
+    let tokens = steps.iter().map(|step| step.id);
+    match done {
+        Some(done) if tokens.eq(done.token_ids.iter().copied()) => None,
+        Some(done) => {
+            let (n, of) = (count(steps.len()), counted(done.token_ids.len(), "token"));
+            Some(format!("{place}: its end names {of}, and its {n} lines are others"))
+        }
+        None if failed.is_some() => None,
+        None => Some(format!("{place}: the trace ends before it does")),
+    }
 }
 
 fn tell(
@@ -91,7 +123,7 @@ fn tell(
     is_json: bool,
     console: &mut Console<'_>,
 ) -> Result<()> {
-    let Replayed { n_tokens, n_other_numbers, differences } = replayed;
+    let Replayed { n_tokens, n_other_numbers, gaps, differences } = replayed;
     let n_equal = n_tokens - differences.len();
     if is_json {
         let listed = differences.iter().map(|it| {
@@ -102,6 +134,7 @@ fn tell(
             "tokens": n_tokens,
             "equal": n_equal,
             "other_numbers": n_other_numbers,
+            "gaps": gaps,
             "differences": listed.collect::<Vec<_>>(),
         }))?);
     }
@@ -109,24 +142,22 @@ fn tell(
     if differences.is_empty() {
         writeln!(console.out, "{of}: 100 % equal")?;
     } else {
-        let share = 100.0 * n_equal as f64 / *n_tokens as f64;
+        let share = (10_000.0 * n_equal as f64 / *n_tokens as f64).floor() / 100.0;
         writeln!(console.out, "{of}: {share:.2} % equal, {} differ", count(differences.len()))?;
     }
     for it in differences.iter().take(TOLD) {
-        let (prompt, sample) = (it.prompt + 1, it.sample + 1);
-        let place = format!("prompt {prompt}, sample {sample}, position {}", it.pos);
-        writeln!(console.out, "  {place}: {} then, {} now", it.then, it.now)?;
+        let place = place(it.prompt, it.sample);
+        writeln!(console.out, "  {place}, position {}: {} then, {} now", it.pos, it.then, it.now)?;
     }
     if differences.len() > TOLD {
         writeln!(console.out, "  … and {} more", count(differences.len() - TOLD))?;
     }
+    for gap in gaps.iter().take(TOLD) {
+        writeln!(console.out, "  {gap}")?;
+    }
     if *n_other_numbers > 0 {
-        let n = counted(*n_other_numbers, "probability");
-        let n = n.replace("probabilitys", "probabilities");
-        writeln!(
-            console.out,
-            "{n} differ in some bit: another model, numerics profile or version"
-        )?;
+        let what = "other numbers in some bit: another model, numerics profile or version";
+        writeln!(console.out, "{} with {what}", counted(*n_other_numbers, "token"))?;
     }
     Ok(())
 }

@@ -186,6 +186,77 @@ fn a_replay_finds_every_token_again_and_a_forged_one() {
 }
 
 #[test]
+fn a_replay_tells_what_was_changed_or_is_missing() {
+    let runs = folder("gaps");
+    generated(&runs, "--max-new-tokens 5");
+    let text = fs::read_to_string(runs.join("000001.jsonl")).expect("kept");
+    let lines: Vec<&str> = text.lines().collect();
+    let replayed = |name: &str, lines: &[String]| {
+        let file = runs.join(name);
+        fs::write(&file, lines.join("\n") + "\n").expect("writable");
+        let run = at(&runs, &format!("replay {}", file.display()));
+        (run.code, run.stdout)
+    };
+    let owned = |lines: &[&str]| lines.iter().map(|&line| line.to_owned()).collect::<Vec<_>>();
+    let whole = "5 tokens of 1 sequence: 100 % equal\n".to_owned();
+    assert_eq!(replayed("whole.jsonl", &owned(&lines)), (0, whole.clone()));
+
+    let mut step: serde_json::Value = serde_json::from_str(lines[2]).expect("a step");
+    for number in ["p", "logprob", "raw_p", "raw_logprob", "raw_rank", "pos"] {
+        let before = step[number].clone();
+        step[number] = serde_json::json!(3);
+        let mut forged = owned(&lines);
+        forged[2] = step.to_string();
+        step[number] = before;
+        let told =
+            "1 token with other numbers in some bit: another model, numerics profile or version\n";
+        assert_eq!(replayed("forged.jsonl", &forged), (0, whole.clone() + told), "{number}");
+    }
+    let ends = "  prompt 1, sample 1: the trace ends before it does\n";
+    let cut = replayed("cut.jsonl", &owned(&lines[..4]));
+    assert_eq!(cut, (1, format!("3 tokens of 1 sequence: 100 % equal\n{ends}")));
+    let bare = replayed("bare.jsonl", &owned(&lines[..1]));
+    assert_eq!(bare, (1, format!("0 tokens of 1 sequence: 100 % equal\n{ends}")));
+    let fewer = replayed("fewer.jsonl", &owned(&[&lines[..3], &lines[6..]].concat()));
+    let others = "  prompt 1, sample 1: its end names 5 tokens, and its 2 lines are others\n";
+    assert_eq!(fewer, (1, format!("2 tokens of 1 sequence: 100 % equal\n{others}")));
+}
+
+#[test]
+fn a_text_of_one_token_is_a_text() {
+    let runs = folder("one-token");
+    generated(&runs, "--max-new-tokens 1");
+    assert_eq!(at(&runs, "replay").stdout, "1 token of 1 sequence: 100 % equal\n");
+    let rescored = at(&runs, "rescore --temperature 1 --typical-p 0.9");
+    assert_eq!(rescored.code, 0, "{}", rescored.stderr);
+    let own = at(&runs, "rescore --text a --after ROMEO: --temperature 1");
+    assert_eq!(own.code, 0, "{}", own.stderr);
+    let impossible = at(&runs, "rescore --greedy --json").json();
+    assert!(impossible["nats"].as_f64().expect("a number").is_sign_positive(), "never −0");
+}
+
+#[test]
+fn what_the_model_refuses_of_a_trace_is_wrong_with_the_trace() {
+    let runs = folder("refused");
+    generated(&runs, "--max-new-tokens 3");
+    let text = fs::read_to_string(runs.join("000001.jsonl")).expect("kept");
+    let file = runs.join("forged.jsonl");
+    let id = text.lines().nth(1).and_then(|step| step.split("\"id\":").nth(1)).expect("a step");
+    let id = format!("\"id\":{},", id.split(',').next().expect("a number"));
+    for (from, to) in [
+        (id.as_str(), "\"id\":4000000,"),
+        ("\"prompt_ids\":[", "\"prompt_ids\":[],\"was\":["),
+        ("\"limit\":256", "\"limit\":0"),
+    ] {
+        assert!(text.contains(from), "{from}");
+        fs::write(&file, text.replacen(from, to, 1)).expect("writable");
+        let run = at(&runs, &format!("replay {}", file.display()));
+        assert_eq!(run.code, 3, "{to}: {}", run.stderr);
+        assert!(run.stderr.starts_with("error: the trace: "), "{to}: {}", run.stderr);
+    }
+}
+
+#[test]
 fn other_settings_are_judged_without_the_model_where_the_trace_decides() {
     let runs = folder("rescored");
     generated(&runs, "--max-new-tokens 40");

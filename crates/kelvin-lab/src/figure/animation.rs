@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{Axis, Bars, Figure, Ink, Panel, Theme, draw};
-use crate::trace::{Names, Sequence, Step};
+use crate::trace::{self, Names, Sequence, Step};
 
 /// Tokens of a distribution that there is room for.
 const ROWS: usize = 10;
@@ -155,7 +155,7 @@ fn candidates(step: &Step, names: &Names) -> Vec<Candidate> {
 
 fn listed(step: &Step) -> Vec<(u32, Candidate)> {
     let rows = step.last.iter().flatten();
-    let candidate = |row: &crate::trace::Row| {
+    let candidate = |row: &trace::Row| {
         let name = match &row.token {
             Value::String(text) => text.clone(),
             _ => format!("#{}", row.id),
@@ -166,27 +166,12 @@ fn listed(step: &Step) -> Vec<(u32, Candidate)> {
     rows.map(candidate).collect()
 }
 
-/// Raw probabilities of the head by their distance from the picked token's logit; final ones where no
-/// stage moved a logit, so that distance over temperature says them.
 fn of_head(step: &Step, names: &Names) -> Vec<(u32, Candidate)> {
-    let Some(head) = &step.head else { return Vec::new() };
-    let at = head.ids.iter().position(|&id| id == step.id);
-    let Some(picked) = at.and_then(|at| head.logits.get(at)) else { return Vec::new() };
-    let t = step.stages.last().map_or(1.0, |stage| stage.temperature);
-    let moved = |stage: &crate::trace::StageEffect| {
-        let info = kelvin::stage::ALL.iter().find(|info| info.name == stage.stage);
-        info.is_none_or(|info| matches!(info.effect, kelvin::stage::Effect::Logits))
+    let row = |it: trace::Candidate| {
+        let name =
+            names.get(it.id).map_or_else(|| format!("#{}", it.id), |text| text.to_lossy().into());
+        let is_picked = it.id == step.id;
+        (it.id, Candidate { name, raw_p: it.raw_p, p: it.p, is_picked })
     };
-    let is_moved = step.stages.iter().any(moved);
-    let candidate = |((&id, &logit), removed_by): ((&u32, &f32), &Option<usize>)| {
-        let distance = f64::from(logit) - f64::from(*picked);
-        let is_picked = id == step.id;
-        let is_out = removed_by.is_some() || (step.u.is_none() && !is_picked) || is_moved;
-        let is_out = is_out && !is_picked;
-        let p = if is_out { 0.0 } else { step.p * kelvin::math::exp(distance / t) };
-        let name = names.get(id).map_or_else(|| format!("#{id}"), |text| text.to_lossy().into());
-        let raw_p = step.raw_p * kelvin::math::exp(distance);
-        (id, Candidate { name, raw_p, p, is_picked })
-    };
-    head.ids.iter().zip(&head.logits).zip(&head.removed_by).map(candidate).collect()
+    step.candidates().map(row).collect()
 }

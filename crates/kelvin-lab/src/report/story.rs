@@ -58,14 +58,10 @@ impl Story {
 impl Word {
     /// The word of a step, by the texts of its tokens; its alternatives are those that the step lists.
     pub fn of(step: &Step, name: impl Fn(TokenId) -> String) -> Self {
-        let total = step.draw.map_or(1, |draw| draw.total).max(1) as f64;
-        let listed = step.head.iter().flat_map(|head| {
-            let rows = head.ids.iter().zip(&head.logits).zip(&head.weights);
-            rows.take(ALTERNATIVES).map(|((&id, &logit), &weight)| Alternative {
-                text: name(id),
-                raw_p: math::exp((f64::from(logit) - head.log_sum).min(0.0)),
-                p: (weight > 0).then(|| weight as f64 / total),
-            })
+        let listed = step.candidates().take(ALTERNATIVES).map(|candidate| Alternative {
+            text: name(candidate.id),
+            raw_p: candidate.raw_p,
+            p: (candidate.p > 0.0).then_some(candidate.p),
         });
         Self {
             text: name(step.id),

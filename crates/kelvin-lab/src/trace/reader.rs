@@ -1,7 +1,7 @@
 //! A whole trace, read from its lines.
 
 use std::collections::BTreeMap;
-use std::io::BufRead;
+use std::io::{BufRead, Read as _};
 
 use kelvin::TokenId;
 
@@ -36,6 +36,18 @@ pub struct Sequence {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Names(BTreeMap<TokenId, Text>);
 
+/// The longest line that is read: more than a prompt of a million tokens takes.
+const LONGEST: u64 = 64 << 20;
+
+impl Sequence {
+    /// Its tokens without the one that ended the text: what metrics of tokens look at.
+    pub fn body(&self) -> Vec<TokenId> {
+        let is_end = self.done.as_ref().is_some_and(|done| done.finish_reason == "eos");
+        let n = self.steps.len() - usize::from(is_end && !self.steps.is_empty());
+        self.steps[..n].iter().map(|step| step.id).collect()
+    }
+}
+
 impl Names {
     /// The text of a token, where the file names it.
     pub fn get(&self, token: TokenId) -> Option<&Text> {
@@ -57,33 +69,54 @@ impl Trace {
     ///
     /// # Errors
     ///
-    /// A line that is no line of a trace, one of a sequence without a header, another schema, no line.
+    /// A line that is no line of a trace or longer than 64 MiB, one of a sequence without a header,
+    /// another schema, no line.
     pub fn read(mut from: impl BufRead) -> Result<Self> {
-        let mut trace = Self::default();
+        let mut reading = Reading::default();
         let mut text = Vec::new();
         for number in 1.. {
             text.clear();
-            let n_read = from.read_until(b'\n', &mut text);
+            let n_read = from.by_ref().take(LONGEST).read_until(b'\n', &mut text);
             let n_read = n_read.map_err(|error| Error::new("cannot be read").caused_by(error))?;
             if n_read == 0 {
                 break;
             }
             let is_whole = text.ends_with(b"\n");
+            if !is_whole && n_read as u64 == LONGEST {
+                let what = format!("no line of a trace: longer than {} MiB", LONGEST >> 20);
+                return Err(Error::new(what).in_line(number));
+            }
             match serde_json::from_slice(&text) {
-                Ok(line) => trace.push(line).map_err(|error| error.in_line(number))?,
-                Err(_) if !is_whole && number > 1 => trace.is_cut = true,
+                Ok(line) => reading.push(line).map_err(|error| error.in_line(number))?,
+                Err(_) if !is_whole && number > 1 => reading.trace.is_cut = true,
                 Err(error) => {
                     let what = format!("no line of a trace: {error}");
                     return Err(Error::new(what).in_line(number));
                 }
             }
         }
-        if trace.sequences.is_empty() {
+        if reading.trace.sequences.is_empty() {
             return Err(Error::new("a trace begins with a header, and there is none"));
         }
-        Ok(trace)
+        Ok(reading.trace)
     }
 
+    /// The sequence of this prompt and sample, by their places.
+    pub fn sequence(&self, prompt: usize, sample: usize) -> Option<&Sequence> {
+        let is_it = |it: &&Sequence| (it.header.prompt, it.header.sample) == (prompt, sample);
+        self.sequences.iter().find(is_it)
+    }
+}
+
+/// A trace so far.
+#[derive(Default)]
+struct Reading {
+    trace: Trace,
+    /// Where the sequence of each prompt and sample is.
+    places: BTreeMap<(usize, usize), usize>,
+}
+
+impl Reading {
     fn push(&mut self, line: Line) -> Result<()> {
         let place = line.place();
         if let Line::Header(header) = line {
@@ -91,23 +124,23 @@ impl Trace {
                 let what = format!("schema {:?} is not {SCHEMA:?}", header.schema);
                 return Err(Error::new(what));
             }
-            if self.sequence(place).is_some() {
+            if self.places.insert(place, self.trace.sequences.len()).is_some() {
                 let what = format!("a second header of prompt {}, sample {}", place.0, place.1);
                 return Err(Error::new(what));
             }
             let (steps, done, failed) = (Vec::new(), None, None);
-            self.sequences.push(Sequence { header: *header, steps, done, failed });
+            self.trace.sequences.push(Sequence { header: *header, steps, done, failed });
             return Ok(());
         }
         let unknown = || {
             let what = format!("prompt {}, sample {} has no header", place.0, place.1);
             Error::new(what)
         };
-        let at = self.sequence(place).ok_or_else(unknown)?;
-        let sequence = &mut self.sequences[at];
+        let &at = self.places.get(&place).ok_or_else(unknown)?;
+        let sequence = &mut self.trace.sequences[at];
         match line {
             Line::Step(mut step) => {
-                self.names.0.extend(std::mem::take(&mut step.names));
+                self.trace.names.0.extend(std::mem::take(&mut step.names));
                 sequence.steps.push(*step);
             }
             Line::Done(done) => sequence.done = Some(done),
@@ -115,11 +148,5 @@ impl Trace {
             Line::ContextShift(_) | Line::Header(_) => (),
         }
         Ok(())
-    }
-
-    /// Where the sequence of this prompt and sample is.
-    fn sequence(&self, place: (usize, usize)) -> Option<usize> {
-        let is_it = |it: &Sequence| (it.header.prompt, it.header.sample) == place;
-        self.sequences.iter().rposition(is_it)
     }
 }

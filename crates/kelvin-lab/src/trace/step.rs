@@ -170,6 +170,32 @@ impl Step {
     }
 }
 
+/// A token that the model thought of.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Candidate {
+    /// The token.
+    pub id: TokenId,
+    /// Its probability in the model's distribution.
+    pub raw_p: f64,
+    /// Its probability in the distribution drawn from; 0 for what cannot be drawn.
+    pub p: f64,
+}
+
+impl Step {
+    /// The tokens of the head, the best first; none where the step has no head.
+    pub fn candidates(&self) -> impl Iterator<Item = Candidate> {
+        let total = self.draw.map_or(1, |draw| draw.total).max(1) as f64;
+        self.head.iter().flat_map(move |head| {
+            let rows = head.ids.iter().zip(&head.logits).zip(&head.weights);
+            rows.map(move |((&id, &logit), &weight)| Candidate {
+                id,
+                raw_p: math::exp((f64::from(logit) - head.log_sum).min(0.0)),
+                p: weight as f64 / total,
+            })
+        })
+    }
+}
+
 impl Head {
     /// The head of an account.
     pub fn of(account: &TraceStep) -> Self {

@@ -1,7 +1,8 @@
 //! Files of traces: read back as they were written, and damaged ones refused in one line.
 
 use kelvin_lab::Trace;
-use kelvin_lab::trace::{Done, Header, Line, SCHEMA, Step};
+use kelvin_lab::figure::Animation;
+use kelvin_lab::trace::{Done, Header, Line, Names, SCHEMA, Sequence, Step};
 
 fn header() -> Header {
     serde_json::from_value(serde_json::json!({
@@ -61,6 +62,37 @@ fn a_line_cut_in_the_middle_ends_the_trace() {
         assert_eq!(trace.sequences[0].steps.len(), usize::from(is_there), "cut at {end}");
         assert_eq!(trace.is_cut, end > first && !is_there, "cut at {end}");
     }
+}
+
+#[test]
+fn candidates_have_the_probabilities_that_they_were_drawn_with() {
+    let pipeline: kelvin::Pipeline =
+        "repetition-penalty(1.5) | temperature(0.7) | top-k(3)".parse().expect("sound");
+    let sampler = kelvin::Sampler::new(pipeline, 6).expect("small");
+    let mut sampler = sampler.with_prompt(&[2, 4]).expect("in the vocabulary");
+    let account = sampler.sample_traced(&[1.0, 2.5, 3.0, 0.5, 2.8, -1.0], 6).expect("usable");
+    let step = Step::of(&account, 0, 0).with_head(&account);
+    let candidates: Vec<_> = step.candidates().collect();
+    for (candidate, head) in candidates.iter().zip(&account.head) {
+        assert_eq!(candidate.id, head.token);
+        assert!((candidate.raw_p - head.raw_p).abs() < 1e-12, "{candidate:?}");
+        let drawn = account.support_head.iter().find(|it| it.token == candidate.id);
+        let p = drawn.map_or(0.0, |it| it.p);
+        assert!((candidate.p - p).abs() < 1e-12, "{candidate:?}, drawn with {p}");
+    }
+    assert_eq!(candidates.iter().filter(|it| it.p > 0.0).count(), 3);
+
+    let sequence = Sequence { header: header(), steps: vec![step], done: None, failed: None };
+    let film = Animation::new(&sequence, &Names::default());
+    let shown: Vec<f64> = film.frames[0].rows.iter().map(|row| row.p).collect();
+    assert_eq!(shown, candidates.iter().map(|it| it.p).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_line_without_an_end_is_refused_before_memory_is() {
+    let endless = std::io::BufReader::new(std::io::repeat(b'x'));
+    let error = Trace::read(endless).expect_err("no trace");
+    assert_eq!(error.to_string(), "line 1: no line of a trace: longer than 64 MiB");
 }
 
 #[test]

@@ -80,12 +80,12 @@ pub(crate) fn read(name: &str, console: &Console<'_>) -> Result<Trace> {
 ///
 /// Something typed: there is none.
 pub(crate) fn chosen(trace: &Trace, place: (usize, usize)) -> Result<&Sequence, Failure> {
-    let is_it = |it: &&Sequence| (it.header.prompt, it.header.sample) == place;
-    trace.sequences.iter().find(is_it).ok_or_else(|| {
+    trace.sequence(place.0, place.1).ok_or_else(|| {
+        let number = |at: usize| at.saturating_add(1);
         let (prompts, samples) = trace.sequences.iter().fold((0, 0), |(prompts, samples), it| {
-            (prompts.max(it.header.prompt + 1), samples.max(it.header.sample + 1))
+            (prompts.max(number(it.header.prompt)), samples.max(number(it.header.sample)))
         });
-        let (prompt, sample) = (place.0 + 1, place.1 + 1);
+        let (prompt, sample) = (number(place.0), number(place.1));
         let has = (counted(prompts, "prompt"), counted(samples, "sample"));
         Failure::typed(format!("the trace has no sample {sample} of prompt {prompt}"))
             .hint(format!("it has {} and {}", has.0, has.1))
@@ -131,7 +131,7 @@ pub(crate) fn facts(sequence: &Sequence) -> Vec<String> {
     facts.push(format!("dialect {}", header.dialect));
     facts.push(format!("seed {}", header.seed));
     if header.choice > 0 {
-        facts.push(format!("sample {}", header.choice + 1));
+        facts.push(format!("sample {}", u64::from(header.choice) + 1));
     }
     facts
 }

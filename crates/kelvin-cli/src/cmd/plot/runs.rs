@@ -1,18 +1,18 @@
 //! Figures of what ran: a generation, samples, a sweep, a training.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
-use std::io::BufReader;
 use std::path::Path;
 
 use anyhow::Result;
 use clap::ArgMatches;
-use kelvin_lab::Trace;
 use kelvin_lab::figure::{self, Animation, Diversity, Estimate, LossCurves};
 use kelvin_lab::trace::Sequence;
+use kelvin_lab::{Trace, measure};
 use kelvin_lm::train::Metric;
 use serde::Deserialize;
 
+use super::super::explain;
 use super::kind::still;
 use super::{Picture, live};
 use crate::console::Console;
@@ -45,20 +45,13 @@ fn facts(sequence: &Sequence) -> String {
 /// The trace of `--from`, or one made now.
 fn generation(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Trace> {
     if matches.contains_id("from") {
-        return read_trace(one(matches, "this figure reads one trace")?);
+        return explain::read(one(matches, "this figure reads one trace")?, console);
     }
     live::generate(matches, console)
 }
 
-fn read_trace(path: &str) -> Result<Trace> {
-    let refused = |error| Failure::read(format!("cannot read {path}")).caused_by(error);
-    let file = fs::File::open(path).map_err(refused)?;
-    let in_file = |error: kelvin_lab::Error| Failure::read(error.to_string()).inside(path);
-    Ok(Trace::read(BufReader::new(file)).map_err(in_file)?)
-}
-
 /// What was measured of each policy: of the samples of traces, or by a sweep.
-pub(super) fn diversity(matches: &ArgMatches, _: &mut Console<'_>) -> Result<Picture> {
+pub(super) fn diversity(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Picture> {
     let paths = from(matches, "this figure counts the samples of traces or of a sweep")?;
     let facts = vec![paths.join(", ")];
     if let [path] = paths[..]
@@ -74,14 +67,13 @@ pub(super) fn diversity(matches: &ArgMatches, _: &mut Console<'_>) -> Result<Pic
         };
         let measured: Vec<Diversity> = sweep.cells.iter().filter_map(of).collect();
         let n_runs = sweep.cells.iter().map(|cell| cell.samples).max().unwrap_or(0);
-        let longest = |cell: &Cell| cell.tokens.div_ceil(cell.samples.max(1));
-        let n_tokens = sweep.cells.iter().map(longest).max().unwrap_or(0);
+        let n_tokens = sweep.manifest.max_new_tokens;
         return Ok(still(figure::diversity(&measured, n_runs, n_tokens), &facts));
     }
     let mut policies: Vec<(String, Vec<Vec<u32>>)> = Vec::new();
     for path in paths {
-        for sequence in read_trace(path)?.sequences {
-            let tokens: Vec<u32> = sequence.steps.iter().map(|step| step.id).collect();
+        for sequence in explain::read(path, console)?.sequences {
+            let tokens = sequence.body();
             let name = sequence.header.experiment.unwrap_or(sequence.header.pipeline);
             match policies.iter_mut().find(|(known, _)| *known == name) {
                 Some((_, samples)) => samples.push(tokens),
@@ -98,12 +90,11 @@ pub(super) fn diversity(matches: &ArgMatches, _: &mut Console<'_>) -> Result<Pic
 
 /// Different texts, and different tokens of a text, among the samples of a policy.
 fn counted((name, samples): &(String, Vec<Vec<u32>>)) -> Diversity {
-    let sequences = samples.iter().collect::<BTreeSet<_>>().len();
-    let tokens = |sample: &Vec<u32>| sample.iter().collect::<BTreeSet<_>>().len() as f64;
+    let tokens = samples.iter().map(|sample| measure::different(sample) as f64);
     Diversity {
         name: name.clone(),
-        unique_sequences: sequences as f64,
-        unique_tokens: samples.iter().map(tokens).sum::<f64>() / samples.len() as f64,
+        unique_sequences: measure::different(samples) as f64,
+        unique_tokens: measure::mean(tokens).unwrap_or(0.0),
     }
 }
 
@@ -145,7 +136,14 @@ pub(super) fn pareto(matches: &ArgMatches, _: &mut Console<'_>) -> Result<Pictur
 /// The report of a sweep, as far as figures read it.
 #[derive(Debug, Deserialize)]
 struct Sweep {
+    manifest: Manifest,
     cells: Vec<Cell>,
+}
+
+/// What it was asked for.
+#[derive(Debug, Deserialize)]
+struct Manifest {
+    max_new_tokens: usize,
 }
 
 /// One policy of a sweep.
@@ -154,7 +152,6 @@ struct Cell {
     settings: BTreeMap<String, String>,
     pipeline: String,
     samples: usize,
-    tokens: usize,
     metrics: BTreeMap<String, Option<f64>>,
 }
 

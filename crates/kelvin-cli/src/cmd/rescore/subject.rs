@@ -48,7 +48,7 @@ impl Judged {
     fn nats(&self) -> Option<f64> {
         match self.answer {
             Answer::Exact(Verdict::Possible { logprob }) | Answer::Within { logprob, .. } => {
-                Some(-logprob)
+                Some(0.0 - logprob)
             }
             Answer::Exact(_) | Answer::NeedsModel(_) => None,
         }
@@ -112,7 +112,7 @@ impl Subject {
 
     /// What the tokens that can come cost now.
     pub(super) fn nats(&self) -> f64 {
-        self.tokens.iter().filter_map(Judged::nats).sum()
+        self.tokens.iter().filter_map(Judged::nats).fold(0.0, |sum, nats| sum + nats) // never −0
     }
 
     /// What all tokens cost then.
