@@ -216,12 +216,13 @@ impl Pass for Moments<'_> {
     }
 }
 
-/// How many logits are finite.
-pub(crate) struct Live<'a> {
+/// How many logits are at least `least` (finite).
+pub(crate) struct AtLeast<'a> {
+    pub(crate) least: f32,
     pub(crate) logits: &'a [f32],
 }
 
-impl Pass for Live<'_> {
+impl Pass for AtLeast<'_> {
     type Output = usize;
 
     #[inline(always)]
@@ -229,11 +230,10 @@ impl Pass for Live<'_> {
         let mut lanes = [0_u32; 16];
         let (chunks, rest) = self.logits.as_chunks::<16>();
         for chunk in chunks {
-            for (lane, &logit) in lanes.iter_mut().zip(chunk) {
-                *lane += u32::from(logit > f32::NEG_INFINITY);
-            }
+            // whole arrays, so that the lanes stay in registers
+            lanes = from_fn(|lane| lanes[lane] + u32::from(chunk[lane] >= self.least));
         }
-        let rest = rest.iter().filter(|&&logit| logit > f32::NEG_INFINITY).count();
+        let rest = rest.iter().filter(|&&logit| logit >= self.least).count();
         rest + lanes.iter().map(|&lane| lane as usize).sum::<usize>()
     }
 }

@@ -46,6 +46,15 @@ impl Softmax {
         Self { max: candidates.best_logit(), log_sum, entropy_nats }
     }
 
+    /// Entropy of what a pipeline made of this row, in nats.
+    pub(crate) fn entropy_after(self, candidates: &mut Candidates<'_>) -> f64 {
+        let t = candidates.temperature();
+        if candidates.is_untouched() && t.total_cmp(&1.0).is_eq() {
+            return self.entropy_nats;
+        }
+        candidates.entropy_nats(t)
+    }
+
     /// ln p of a token with this logit, in nats: 0 at most; −∞ for a banned one.
     pub fn logprob(self, logit: f32) -> f64 {
         (f64::from(logit) - self.max - self.log_sum).min(0.0)

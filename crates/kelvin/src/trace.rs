@@ -12,7 +12,7 @@ use crate::rng::{Coin, Draw};
 use crate::simd::{Law, Level};
 use crate::softmax::{self, Softmax};
 use crate::stage::{Effect, Stage};
-use crate::{TokenId, math};
+use crate::{Join, TokenId, math};
 
 /// One token's account.
 #[derive(Debug, Clone, PartialEq)]
@@ -93,7 +93,8 @@ pub struct SupportToken {
 }
 
 /// Watches a pipeline run and writes the account.
-pub(crate) struct Tracer<'w> {
+pub(crate) struct Tracer<'w, J> {
+    threads: &'w J,
     /// Buffers for the head.
     workspace: &'w mut Workspace,
     depth: usize,
@@ -116,11 +117,15 @@ struct Input {
     survivors: Option<Vec<(TokenId, f32)>>,
 }
 
-impl<'w> Tracer<'w> {
-    pub(crate) fn new(depth: usize, level: Level, workspace: &'w mut Workspace) -> Self {
+impl<'w, J: Join> Tracer<'w, J> {
+    pub(crate) fn new(
+        threads: &'w J,
+        (depth, level): (usize, Level),
+        workspace: &'w mut Workspace,
+    ) -> Self {
         let (head, tail, stages) = (Vec::new(), Vec::new(), Vec::new());
         let raw = Softmax::default();
-        Self { workspace, depth, level, raw, head, tail, stages, kept: 0, input: None }
+        Self { threads, workspace, depth, level, raw, head, tail, stages, kept: 0, input: None }
     }
 
     /// What a stage that removed nothing did.
@@ -155,8 +160,12 @@ impl<'w> Tracer<'w> {
         let (mut kept, mut support, mut entropy_nats, mut logprob) = (1, 1, 0.0, 0.0);
         let mut support_head = alloc::vec![self.support_token(logits, first, 1.0)];
         if !greedy {
-            entropy_nats = candidates.entropy_nats(candidates.temperature());
-            (kept, support, support_head) = self.read_support(&mut candidates, token, &mut logprob);
+            kept = self.kept;
+            support = candidates.support();
+            entropy_nats = self.raw.entropy_after(&mut candidates);
+            let share = candidates.weight(token) as f64 / candidates.total() as f64;
+            logprob = math::ln(share).min(0.0);
+            support_head = self.support_head(&mut candidates);
         }
         TraceStep {
             position: coin.position,
@@ -183,22 +192,16 @@ impl<'w> Tracer<'w> {
         in_head.map_or_else(|| softmax::rank(logits, token), |at| at + 1)
     }
 
-    /// Counts the tokens left and those with weight, and lists the best of the latter.
-    fn read_support(
-        &self,
-        candidates: &mut Candidates<'_>,
-        chosen: TokenId,
-        logprob: &mut f64,
-    ) -> (usize, usize, Vec<SupportToken>) {
+    /// The best of the tokens that may be drawn: those of the row, where nothing was changed.
+    fn support_head(&self, candidates: &mut Candidates<'_>) -> Vec<SupportToken> {
         let (logits, total) = (candidates.raw(), candidates.total() as f64);
-        let (mut kept, mut support) = (0, 0);
-        candidates.visit(|token, _, weight| {
-            kept += 1;
-            support += usize::from(weight > 0);
-            if token == chosen {
-                *logprob = math::ln(weight as f64 / total).min(0.0);
-            }
-        });
+        let shown = |token, weight: u64| self.support_token(logits, token, weight as f64 / total);
+        if candidates.is_untouched() {
+            let tokens: Vec<TokenId> = self.head.iter().map(|it| it.token).collect();
+            let weighed = tokens.iter().zip(candidates.weights(&tokens));
+            let drawn = weighed.filter(|(_, weight)| *weight > 0);
+            return drawn.map(|(&token, weight)| shown(token, weight)).collect();
+        }
         candidates.keep_first(self.depth);
         let mut ranked = Vec::new();
         candidates.visit(|token, logit, weight| {
@@ -207,11 +210,8 @@ impl<'w> Tracer<'w> {
             }
         });
         ranked.sort_unstable();
-        let shown = ranked
-            .iter()
-            .take(self.depth)
-            .map(|&(rank, weight)| self.support_token(logits, rank.token(), weight as f64 / total));
-        (kept, support, shown.collect())
+        ranked.truncate(self.depth);
+        ranked.iter().map(|&(rank, weight)| shown(rank.token(), weight)).collect()
     }
 
     fn support_token(&self, logits: &[f32], token: TokenId, p: f64) -> SupportToken {
@@ -220,23 +220,15 @@ impl<'w> Tracer<'w> {
     }
 }
 
-impl Observer for Tracer<'_> {
+impl<J: Join> Observer for Tracer<'_, J> {
     fn start(&mut self, candidates: &mut Candidates<'_>) {
-        self.raw = Softmax::of(candidates);
         let logits = candidates.raw();
-        let mut best = Candidates::new(logits, self.workspace, self.level)
-            .expect("the row was usable a moment ago");
-        best.keep_first(self.depth);
-        let mut ranked = Vec::new();
-        best.visit(|token, logit, _| ranked.push(Rank::new(logit, token)));
-        ranked.sort_unstable();
-        ranked.truncate(self.depth);
-        let limit = ranked.last().map(|last| logits[last.token() as usize]);
-        let is_tie = |rank: &&Rank| Some(logits[rank.token() as usize]) == limit;
-        let n_ties = ranked.iter().filter(is_tie).count();
-        let limit = limit.unwrap_or_else(|| best.max());
-        self.tail = tail::summarise(logits, limit, n_ties, self.level);
-        self.kept = ranked.len() + self.tail.iter().map(|bin| bin.count).sum::<usize>();
+        let (workspace, depth, level) = (&mut *self.workspace, self.depth, self.level);
+        let best = || Best::of(logits, depth, level, workspace);
+        let (raw, Best { ranked, tail }) = self.threads.join(|| Softmax::of(candidates), best);
+        self.raw = raw;
+        self.kept = ranked.len() + tail.iter().map(|bin| bin.count).sum::<usize>();
+        self.tail = tail;
         self.head.extend(ranked.iter().map(|rank| {
             let token = rank.token();
             let logit = logits[token as usize];
@@ -289,6 +281,30 @@ impl Observer for Tracer<'_> {
             temperature,
             ..self.idle(info.name)
         });
+    }
+}
+
+/// The best tokens of a row, and what they leave of it.
+struct Best {
+    ranked: Vec<Rank>,
+    tail: Vec<TailBin>,
+}
+
+impl Best {
+    fn of(logits: &[f32], depth: usize, level: Level, workspace: &mut Workspace) -> Self {
+        let mut best =
+            Candidates::new(logits, workspace, level).expect("the row was usable a moment ago");
+        best.keep_first(depth);
+        let mut ranked = Vec::new();
+        best.visit(|token, logit, _| ranked.push(Rank::new(logit, token)));
+        ranked.sort_unstable();
+        ranked.truncate(depth);
+        let limit = ranked.last().map(|last| logits[last.token() as usize]);
+        let is_tie = |rank: &&Rank| Some(logits[rank.token() as usize]) == limit;
+        let n_ties = ranked.iter().filter(is_tie).count();
+        let limit = limit.unwrap_or_else(|| best.max());
+        let tail = tail::summarise(logits, limit, n_ties, level);
+        Self { ranked, tail }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::mem;
 
+use kelvin::Join;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::gemm::Blocking;
@@ -64,6 +65,20 @@ pub struct Engine {
     profile: Profile,
     activations: Activations,
     blocking: Blocking,
+}
+
+/// The engine's threads for others: the account of a token splits its work between them.
+impl Join for Engine {
+    fn join<A: Send, B: Send>(
+        &self,
+        first: impl FnOnce() -> A + Send,
+        second: impl FnOnce() -> B + Send,
+    ) -> (A, B) {
+        match self.threads() {
+            1 => (first(), second()),
+            _ => self.install(|| rayon::join(first, second)),
+        }
+    }
 }
 
 impl Engine {

@@ -12,7 +12,7 @@ mod ties;
 
 use alloc::vec::Vec;
 
-use crate::simd::{BLOCK, BlockMaxima, Gather, Law, Level, Live, Mass, Moments, Spread, Weigh};
+use crate::simd::{AtLeast, BLOCK, BlockMaxima, Gather, Law, Level, Mass, Moments, Spread, Weigh};
 use crate::{Decimal, Ties, TokenId, math};
 
 use compact::Compact;
@@ -100,9 +100,36 @@ impl<'a> Candidates<'a> {
         if self.is_compact {
             return self.compact.ids.len();
         }
-        let (mut live, level) = (0, self.level);
-        self.row.visit_blocks(f32::MIN, |_, logits| live += level.run(Live { logits }));
-        live
+        self.count_from(f32::MIN)
+    }
+
+    /// How many tokens of the row have at least this logit.
+    fn count_from(&mut self, least: f32) -> usize {
+        let (mut count, level) = (0, self.level);
+        self.row.visit_blocks(least, |_, logits| count += level.run(AtLeast { least, logits }));
+        count
+    }
+
+    /// How many of the tokens left have a weight above 0.
+    pub(crate) fn support(&mut self) -> usize {
+        if !self.is_compact {
+            let law = self.law();
+            // nearer than this a weight is at least 1, and beyond `depth` it is 0
+            let depth = depth_of_weight(law, 1);
+            let least = depth_to_logit(law, depth - 2.0 * SLACK).next_up().next_up();
+            let count = self.count_from(least.max(f32::MIN));
+            if count == self.count_from(depth_to_logit(law, depth).max(f32::MIN)) {
+                return count;
+            }
+        }
+        let mut count = 0;
+        self.visit(|_, _, weight| count += usize::from(weight > 0));
+        count
+    }
+
+    /// Whether all tokens are left with the logits that the model gave them.
+    pub(crate) fn is_untouched(&self) -> bool {
+        !self.is_compact && self.row.edits().is_empty()
     }
 
     /// Whether a token is left.
@@ -541,6 +568,14 @@ impl<'a> Candidates<'a> {
         self.level.run(Mass { law, logits: &[logit] })
     }
 
+    /// The weights of tokens that are left.
+    pub(crate) fn weights(&mut self, tokens: &[TokenId]) -> Vec<u64> {
+        let logits: Vec<f32> = tokens.iter().map(|&token| self.logit(token)).collect();
+        let mut weights = alloc::vec![0; logits.len()];
+        self.level.run(Weigh { law: self.law(), logits: &logits, weights: &mut weights });
+        weights
+    }
+
     /// Calls `visit` for every token left, with id, logit and weight, in id order.
     pub(crate) fn visit(&mut self, mut visit: impl FnMut(TokenId, f32, u64)) {
         self.total();
@@ -624,10 +659,13 @@ fn depth_to_logit(law: Law, depth: f64) -> f32 {
     logit.next_down()
 }
 
+/// Nats that cover the error of exp many times over.
+const SLACK: f64 = 1e-6;
+
 /// A number of nats below the maximum beyond which every weight is below `least` (≥ 1).
 fn depth_of_weight(law: Law, least: u64) -> f64 {
     // w ≥ least needs 2^bits · e^x ≥ least − 1/2; the slack covers the error of exp many times over
     let bound = (least as f64 - 0.5).max(0.5);
-    let depth = f64::from(law.bits) * core::f64::consts::LN_2 - math::ln(bound) + 1e-6;
+    let depth = f64::from(law.bits) * core::f64::consts::LN_2 - math::ln(bound) + SLACK;
     depth.max(0.0) // a floor above every weight leaves the first token, which lies at 0
 }
