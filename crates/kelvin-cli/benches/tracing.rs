@@ -65,9 +65,7 @@ fn measure(
     let mut times: [Vec<f64>; 4] = Default::default();
     for _ in 0..n_tokens {
         let plain = timed(&mut times[1], || sampler.sample(black_box(&logits)))?;
-        let account = timed(&mut times[2], || {
-            sampler.sample_traced_by(model.engine(), black_box(&logits), DEPTH)
-        })?;
+        let account = timed(&mut times[2], || sampler.sample_traced(black_box(&logits), DEPTH))?;
         assert_eq!(plain, account.token, "an account changes nothing");
         timed(&mut times[3], || {
             let step = Step::of(&account, 0, 0).with_head(&account);

@@ -129,6 +129,7 @@ pub(crate) fn each_row(
 }
 
 /// What the model refuses of a trace is wrong with the trace.
+#[expect(clippy::needless_pass_by_value, reason = "what map_err gives")]
 fn in_trace(error: kelvin_lm::Error) -> Failure {
     Failure::read(format!("the trace: {error}"))
 }

@@ -11,7 +11,7 @@ use crate::simd::Level;
 use crate::stage::{Effect, Step};
 use crate::trace::{TraceStep, Tracer};
 use crate::verdict::{Verdict, Watch};
-use crate::{Error, History, Join, Pipeline, Result, Seed, Serial, TokenId, math};
+use crate::{Error, History, Pipeline, Result, Seed, TokenId, math};
 
 /// Draws the tokens of one sequence.
 ///
@@ -207,24 +207,10 @@ impl Sampler {
     ///
     /// As [`Sampler::sample`].
     pub fn sample_traced(&mut self, logits: &[f32], depth: usize) -> Result<TraceStep> {
-        self.sample_traced_by(&Serial, logits, depth)
-    }
-
-    /// The same as [`Sampler::sample_traced`], in less time where `threads` has more than one.
-    ///
-    /// # Errors
-    ///
-    /// As [`Sampler::sample`].
-    pub fn sample_traced_by(
-        &mut self,
-        threads: &impl Join,
-        logits: &[f32],
-        depth: usize,
-    ) -> Result<TraceStep> {
         let coin = Coin { seed: self.seed, position: self.position() };
         let greedy = self.pipeline.is_greedy();
         let mut workspace = core::mem::take(&mut self.head_workspace);
-        let mut tracer = Tracer::new(threads, (depth, self.level), &mut workspace);
+        let mut tracer = Tracer::new(depth, self.level, &mut workspace);
         let step = self.run(logits, &mut tracer).map(|it| tracer.finish(it, coin, greedy));
         self.head_workspace = workspace;
         step

@@ -204,12 +204,13 @@ impl Pass for Moments<'_> {
                 terms[at] = if logits[at] > f32::NEG_INFINITY { e } else { 0.0 };
                 products[at] = terms[at] * x;
             }
-            let (terms, products) = (terms.as_chunks::<8>().0, products.as_chunks::<8>().0);
-            for (terms, products) in terms.iter().zip(products) {
-                for lane in 0..8 {
-                    sum[lane] += terms[lane];
-                    first[lane] += products[lane];
-                }
+            // as many as there are: over a number known beforehand the lanes would be taken apart
+            let eights = chunk.len().div_ceil(8);
+            for terms in &terms.as_chunks::<8>().0[..eights] {
+                sum = from_fn(|lane| sum[lane] + terms[lane]);
+            }
+            for products in &products.as_chunks::<8>().0[..eights] {
+                first = from_fn(|lane| first[lane] + products[lane]);
             }
         }
         (fold(sum), fold(first))

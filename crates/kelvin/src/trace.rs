@@ -12,7 +12,7 @@ use crate::rng::{Coin, Draw};
 use crate::simd::{Law, Level};
 use crate::softmax::{self, Softmax};
 use crate::stage::{Effect, Stage};
-use crate::{Join, TokenId, math};
+use crate::{TokenId, math};
 
 /// One token's account.
 #[derive(Debug, Clone, PartialEq)]
@@ -93,8 +93,7 @@ pub struct SupportToken {
 }
 
 /// Watches a pipeline run and writes the account.
-pub(crate) struct Tracer<'w, J> {
-    threads: &'w J,
+pub(crate) struct Tracer<'w> {
     /// Buffers for the head.
     workspace: &'w mut Workspace,
     depth: usize,
@@ -117,15 +116,11 @@ struct Input {
     survivors: Option<Vec<(TokenId, f32)>>,
 }
 
-impl<'w, J: Join> Tracer<'w, J> {
-    pub(crate) fn new(
-        threads: &'w J,
-        (depth, level): (usize, Level),
-        workspace: &'w mut Workspace,
-    ) -> Self {
+impl<'w> Tracer<'w> {
+    pub(crate) fn new(depth: usize, level: Level, workspace: &'w mut Workspace) -> Self {
         let (head, tail, stages) = (Vec::new(), Vec::new(), Vec::new());
         let raw = Softmax::default();
-        Self { threads, workspace, depth, level, raw, head, tail, stages, kept: 0, input: None }
+        Self { workspace, depth, level, raw, head, tail, stages, kept: 0, input: None }
     }
 
     /// What a stage that removed nothing did.
@@ -220,13 +215,11 @@ impl<'w, J: Join> Tracer<'w, J> {
     }
 }
 
-impl<J: Join> Observer for Tracer<'_, J> {
+impl Observer for Tracer<'_> {
     fn start(&mut self, candidates: &mut Candidates<'_>) {
         let logits = candidates.raw();
-        let (workspace, depth, level) = (&mut *self.workspace, self.depth, self.level);
-        let best = || Best::of(logits, depth, level, workspace);
-        let (raw, Best { ranked, tail }) = self.threads.join(|| Softmax::of(candidates), best);
-        self.raw = raw;
+        let Best { ranked, tail } = Best::of(logits, self.depth, self.level, self.workspace);
+        self.raw = Softmax::of(candidates);
         self.kept = ranked.len() + tail.iter().map(|bin| bin.count).sum::<usize>();
         self.tail = tail;
         self.head.extend(ranked.iter().map(|rank| {

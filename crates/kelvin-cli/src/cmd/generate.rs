@@ -175,7 +175,7 @@ impl Job {
     }
 
     /// The batch with a sequence for each sample of each prompt, in their order.
-    fn batch<'m>(&self, loaded: &'m Loaded, policy: &Policy) -> Result<Batch<'m, Watched<'m>>> {
+    fn batch<'m>(&self, loaded: &'m Loaded, policy: &Policy) -> Result<Batch<'m, Watched>> {
         let mut batch = self.empty(loaded)?;
         for prompt in &self.prompts {
             batch.join(self.request(prompt, loaded, policy)?)?;
@@ -189,7 +189,7 @@ impl Job {
         loaded: &'m Loaded,
         policy: &Policy,
         session: &Session<'m>,
-    ) -> Result<Batch<'m, Watched<'m>>> {
+    ) -> Result<Batch<'m, Watched>> {
         let mut batch = self.empty(loaded)?.keep_sessions();
         for prompt in &self.prompts {
             batch.join_from(self.request(prompt, loaded, policy)?, session)?;
@@ -197,17 +197,17 @@ impl Job {
         Ok(batch)
     }
 
-    fn empty<'m>(&self, loaded: &'m Loaded) -> Result<Batch<'m, Watched<'m>>> {
+    fn empty<'m>(&self, loaded: &'m Loaded) -> Result<Batch<'m, Watched>> {
         let batch = Batch::new(&loaded.model, &loaded.tokenizer).show_special(self.special);
         Ok(batch.with_context(self.context)?)
     }
 
-    fn request<'m>(
+    fn request(
         &self,
         prompt: &Prompt,
-        loaded: &'m Loaded,
+        loaded: &Loaded,
         policy: &Policy,
-    ) -> Result<Request<Watched<'m>>> {
+    ) -> Result<Request<Watched>> {
         let vocab_size = loaded.model.config().vocab_size;
         let sampler = Sampler::new(policy.pipeline.clone(), vocab_size)?;
         let mut sampler = sampler.with_seed(prompt.seed).with_prompt(&prompt.ids)?;
@@ -216,7 +216,7 @@ impl Job {
             prompt: [&prompt.ids[..], &self.history].concat(),
             choosers: self
                 .choices()
-                .map(|choice| Watched::new(sampler.fork(choice), self.depth, &loaded.model))
+                .map(|choice| Watched::new(sampler.fork(choice), self.depth))
                 .collect(),
             detok: self.detok.clone(),
             max_new_tokens: self.max_new_tokens(prompt),

@@ -58,11 +58,7 @@ pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Cod
     let depth = matches.get_flag("json").then_some(1);
     for (_, pipeline) in EXPERIMENTS {
         let sampler = Sampler::new(pipeline.parse()?, loaded.model.config().vocab_size)?;
-        choosers.push(Watched::new(
-            sampler.with_seed(seed).with_prompt(&ids)?,
-            depth,
-            &loaded.model,
-        ));
+        choosers.push(Watched::new(sampler.with_seed(seed).with_prompt(&ids)?, depth));
     }
     let mut batch = Batch::new(&loaded.model, &loaded.tokenizer);
     let (detok, max_new_tokens) = (Detok::new(Vec::new())?, asked.unwrap_or(MAX_NEW_TOKENS));

@@ -15,9 +15,8 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use kelvin::{Sampler, TokenId, TraceStep};
 use kelvin_lab::trace::Header;
+use kelvin_lm::Error;
 use kelvin_lm::generate::{Batch, Chooser, Event, Finish};
-use kelvin_lm::kernel::Engine;
-use kelvin_lm::{Error, Model};
 
 /// Whether Ctrl-C was pressed.
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
@@ -76,30 +75,28 @@ pub(crate) fn is_interrupted() -> bool {
 
 /// A sampler that remembers its last step: how probable its choice was, or the whole account.
 #[derive(Debug, Clone)]
-pub(crate) struct Watched<'m> {
+pub(crate) struct Watched {
     sampler: Sampler,
-    /// Whose threads an account is made on.
-    engine: &'m Engine,
     /// Places of each distribution that an account lists; none where no account is wanted.
     depth: Option<usize>,
     logprob: f64,
     account: Option<TraceStep>,
 }
 
-impl<'m> Watched<'m> {
+impl Watched {
     /// Watches a sampler. An account (`depth` places of each distribution) takes some passes over
     /// the logits; without one, watching costs nothing.
-    pub(crate) fn new(sampler: Sampler, depth: Option<usize>, model: &'m Model) -> Self {
-        Self { sampler, engine: model.engine(), depth, logprob: 0.0, account: None }
+    pub(crate) fn new(sampler: Sampler, depth: Option<usize>) -> Self {
+        Self { sampler, depth, logprob: 0.0, account: None }
     }
 }
 
-impl Chooser for Watched<'_> {
+impl Chooser for Watched {
     fn choose(&mut self, logits: &[f32]) -> kelvin_lm::Result<TokenId> {
         let (token, logprob) = match self.depth {
             None => self.sampler.sample_with_logprob(logits)?,
             Some(depth) => {
-                let step = self.sampler.sample_traced_by(self.engine, logits, depth)?;
+                let step = self.sampler.sample_traced(logits, depth)?;
                 let drawn = (step.token, step.logprob);
                 self.account = Some(step);
                 drawn
@@ -247,10 +244,7 @@ impl Totals {
 /// # Errors
 ///
 /// Those of the listener and of the model.
-pub(crate) fn play(
-    batch: &mut Batch<'_, Watched<'_>>,
-    listener: &mut impl Listener,
-) -> Result<Totals> {
+pub(crate) fn play(batch: &mut Batch<'_, Watched>, listener: &mut impl Listener) -> Result<Totals> {
     let start = Instant::now();
     let mut totals = Totals::default();
     while batch.is_live() {
@@ -278,7 +272,7 @@ pub(crate) fn play(
 
 fn tell(
     event: Event,
-    batch: &Batch<'_, Watched<'_>>,
+    batch: &Batch<'_, Watched>,
     listener: &mut impl Listener,
     totals: &mut Totals,
 ) -> Result<()> {

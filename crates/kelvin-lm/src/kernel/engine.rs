@@ -2,7 +2,6 @@
 
 use std::mem;
 
-use kelvin::Join;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::gemm::Blocking;
@@ -65,20 +64,6 @@ pub struct Engine {
     profile: Profile,
     activations: Activations,
     blocking: Blocking,
-}
-
-/// The engine's threads for others: the account of a token splits its work between them.
-impl Join for Engine {
-    fn join<A: Send, B: Send>(
-        &self,
-        first: impl FnOnce() -> A + Send,
-        second: impl FnOnce() -> B + Send,
-    ) -> (A, B) {
-        match self.threads() {
-            1 => (first(), second()),
-            _ => self.install(|| rayon::join(first, second)),
-        }
-    }
 }
 
 impl Engine {

@@ -260,7 +260,7 @@ impl<'m> Conversation<'m> {
 }
 
 fn listened<L: playback::Listener>(
-    batch: &mut kelvin_lm::generate::Batch<'_, playback::Watched<'_>>,
+    batch: &mut kelvin_lm::generate::Batch<'_, playback::Watched>,
     mut heard: Heard<L>,
 ) -> Result<(Totals, String)> {
     let totals = play(batch, &mut heard)?;
