@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::binary::{Run, in_crate, kelvin, skipped};
+use crate::tiny::Tiny;
 
 fn compare(args: &[&str]) -> Run {
     kelvin(&[&["compare"], args].concat())
@@ -76,6 +77,47 @@ fn greedy_samples_are_one_and_differences_are_from_the_first_row() {
         let (low, high) = (&drawn["metrics"][&name]["low"], &drawn["metrics"][&name]["high"]);
         assert!(number(low) <= b && b <= number(high), "{name}");
     }
+}
+
+#[test]
+fn rows_of_another_model_do_not_leave_the_first_one() {
+    let model = Tiny { add_bos: false, ..Tiny::default() }.write("another").join("tiny.gguf");
+    let model = model.to_str().expect("UTF-8");
+    let args =
+        ["of", "-s", "T=1", "-s", "greedy", "-n", "2", "--max-new-tokens", "4", "--seed", "1"];
+    let args = [&args[..], &["-m", "verse", "-m", model]].concat();
+    let found = compare(&[&args[..], &["--json"]].concat()).json();
+    let rows = found["rows"].as_array().expect("rows");
+    assert_eq!((rows.len(), &rows[0]["first_divergence"]["never"]), (4, &2.into()));
+    assert!(rows[1]["first_divergence"]["median"].is_number());
+    for row in &rows[2..] {
+        assert_eq!(row["first_divergence"], Value::Null);
+        assert!(number(&row["differences"]["length"]["value"]).is_finite(), "numbers compare");
+        for sample in row["samples"].as_array().expect("samples") {
+            assert_eq!(sample["first_divergence"], Value::Null);
+        }
+    }
+    let page = compare(&args).stdout;
+    assert!(page.contains("D is another model, tokens do not compare"), "{page}");
+    assert_eq!(page.matches('╳').count(), 1, "in B alone: {page}");
+}
+
+#[test]
+fn samples_without_a_counterpart_part_nowhere() {
+    let all: Vec<String> = (0..65).map(|id| id.to_string()).collect();
+    let failing = format!("banned-tokens({})", all.join(", "));
+    let args = ["ROMEO:", "-s", &failing, "-s", "greedy", "-n", "2", "--max-new-tokens", "2"];
+    let run = compare(&[&args[..], &["--seed", "1", "--json"]].concat());
+    assert_eq!(run.code, 1, "{}", run.stderr);
+    let found: Value = serde_json::from_str(&run.stdout).expect("JSON");
+    let greedy = &found["rows"][1];
+    assert_eq!(greedy["samples"].as_array().map(Vec::len), Some(2));
+    assert_eq!(
+        (&greedy["first_divergence"], &greedy["differences"]["length"]),
+        (&Value::Null, &Value::Null)
+    );
+    let page = compare(&args).stdout;
+    assert!(page.contains("B has no sample that A has too"), "{page}");
 }
 
 #[test]

@@ -51,7 +51,8 @@ pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Cod
     playback::listen_for_interrupts()?;
     let mut rows: Vec<Row> = Vec::new();
     for name in names {
-        rows.extend(row::of_model(name, matches, (&plan, &prompts), console)?);
+        let more = row::of_model(name, matches, (&plan, &prompts), rows.first(), console)?;
+        rows.extend(more);
         if playback::is_interrupted() {
             break;
         }
