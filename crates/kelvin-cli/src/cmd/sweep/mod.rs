@@ -34,9 +34,6 @@ use crate::playback;
 use crate::settings::{self, Policy};
 use crate::term::number::{bytes, counted};
 
-/// More samples than this are taken for a slip of the finger.
-const MOST_SAMPLES: usize = 10_000_000;
-
 /// Runs the command.
 pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Code> {
     let grid = cells::grid(matches)?;
@@ -136,11 +133,7 @@ impl<'a> Job<'a> {
             stop: stop.clone(),
             shard: matches.get_one("shard").copied().unwrap_or(Shard::WHOLE),
         };
-        manifest.n_samples().filter(|&n| n <= MOST_SAMPLES).ok_or_else(|| {
-            let (cells, prompts, n) = (cells.len(), prompts.len(), manifest.n);
-            let what = format!("{cells} cells × {prompts} prompts × {n} samples are too many");
-            Failure::typed(format!("{what}, at most {MOST_SAMPLES} together"))
-        })?;
+        manifest.check().map_err(|error| Failure::typed(error.to_string()))?;
         let detok = Detok::new(stop)?;
         let origins = policies
             .iter()
