@@ -20,6 +20,7 @@ mod load;
 mod memory;
 mod models;
 mod playback;
+mod prompts;
 mod rerun;
 mod runs;
 mod settings;

@@ -264,3 +264,29 @@ fn laws_of_an_example_are_exact_and_draws_fit_them() {
     assert_eq!((rows[2]["expected_unique"].as_f64(), rows[2]["fit"].is_null()), (Some(1.0), true));
     assert_eq!(rows[2]["expected_mode_share"], 1.0);
 }
+
+#[test]
+fn files_are_read_by_the_rules_of_a_sweep() {
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("compare-files");
+    std::fs::create_dir_all(&folder).expect("the folder can be made");
+    let write = |name: &str, text: &str| {
+        let path = folder.join(name);
+        std::fs::write(&path, text).expect("written");
+        path.to_str().expect("UTF-8").to_owned()
+    };
+    let prompts = write("p.jsonl", "{\"prompt\": \"ROMEO:\\n\"}\n\"JULIET:\"\n");
+    let args = ["-s", "greedy", "-n", "1", "--max-new-tokens", "1", "--json", "A", "--prompts"];
+    let found = compare(&[&args[..], &[&prompts]].concat()).json();
+    assert_eq!(found["prompts"], serde_json::json!(["A", "ROMEO:\n", "JULIET:"]));
+    let empty = compare(&["--prompts", &write("empty.txt", "\n \n")]);
+    assert_eq!(empty.code, 3);
+    let told = "empty.txt holds no prompt\n\nhint: one in each line\n";
+    assert!(empty.stderr.ends_with(told), "{}", empty.stderr);
+    let long = write("long.txt", "");
+    let file = std::fs::File::options().write(true).open(&long).expect("it is there");
+    file.set_len((64 << 20) + 1).expect("a file of nothing");
+    for run in [compare(&["A", "--reference", &long]), compare(&["--prompts", &long])] {
+        assert_eq!(run.code, 3);
+        assert!(run.stderr.contains("long.txt: more than 67108864 bytes"), "{}", run.stderr);
+    }
+}

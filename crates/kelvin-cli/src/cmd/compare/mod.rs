@@ -23,7 +23,7 @@ use crate::console::Console;
 use crate::exit::{Code, Failure};
 use crate::playback;
 use crate::term::text::quoted;
-use crate::{models, suggest};
+use crate::{models, prompts, suggest};
 
 /// What one model is tried with where nobody says.
 const POLICIES: [&str; 3] = ["greedy", "balanced", "creative"];
@@ -38,7 +38,7 @@ pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Cod
     if text(matches, "example").is_some() {
         return single::run(matches, &plan, console);
     }
-    let prompts = prompts(matches)?;
+    let prompts = some_prompts(matches)?;
     let metrics = metrics(matches)?;
     let reference = reference(matches)?;
     let names = model_names(matches);
@@ -170,33 +170,14 @@ fn model_names(matches: &ArgMatches) -> Vec<Option<&str>> {
     named.map_or_else(|| vec![None], |names| names.map(|name| Some(name.as_str())).collect())
 }
 
-/// The prompts that were typed, and those of the file, one in each line that is not empty.
-fn prompts(matches: &ArgMatches) -> Result<Vec<String>> {
-    let typed = matches.get_many::<String>("prompt").into_iter().flatten();
-    let mut prompts: Vec<String> = typed.cloned().collect();
-    if let Some(file) = text(matches, "prompts") {
-        let lines = read(file)?;
-        prompts.extend(lines.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned));
-        if prompts.is_empty() {
-            return Err(Failure::read(format!("{file}: no prompt"))
-                .hint("one in each line")
-                .into());
-        }
-    }
+/// At least one prompt.
+fn some_prompts(matches: &ArgMatches) -> Result<Vec<String>, Failure> {
+    let prompts = prompts::read(matches)?;
     if prompts.is_empty() {
         let failure = Failure::typed("nothing to compare on");
-        return Err(failure.hint("give a PROMPT, --prompts FILE or --example NAME").into());
+        return Err(failure.hint("give a PROMPT, --prompts FILE or --example NAME"));
     }
     Ok(prompts)
-}
-
-fn read(path: &str) -> Result<String, Failure> {
-    let found = if path == "-" {
-        std::io::read_to_string(std::io::stdin())
-    } else {
-        std::fs::read_to_string(path)
-    };
-    found.map_err(|error| Failure::read(format!("cannot read {path}")).caused_by(error))
 }
 
 /// The columns of the table.
@@ -218,7 +199,7 @@ fn metrics(matches: &ArgMatches) -> Result<Vec<&'static Metric>, Failure> {
 /// The text that samples are held to.
 fn reference(matches: &ArgMatches) -> Result<Option<ByteBigrams>, Failure> {
     let Some(path) = text(matches, "reference") else { return Ok(None) };
-    let bytes = ByteBigrams::of([read(path)?.as_str()]);
+    let bytes = ByteBigrams::of([prompts::text_of(path)?.as_str()]);
     if bytes.total() == 0 {
         return Err(Failure::read(format!("{path}: the reference has no two bytes")));
     }

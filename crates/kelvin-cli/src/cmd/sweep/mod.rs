@@ -6,7 +6,6 @@ mod folder;
 mod identity;
 mod journal;
 mod progress;
-mod prompts;
 mod report;
 mod single;
 mod table;
@@ -31,6 +30,7 @@ use crate::exit::{Code, Failure};
 use crate::experiment::{Cell, Ended, Experiment, Prompt, Rows};
 use crate::load::{self, Loaded};
 use crate::playback;
+use crate::prompts;
 use crate::settings::{self, Policy};
 use crate::term::number::{bytes, counted};
 
