@@ -4,6 +4,7 @@
 
 #![forbid(unsafe_code)]
 
+mod again;
 mod args;
 mod chat;
 mod cmd;

@@ -17,6 +17,7 @@ use kelvin_lab::measure::{self, ByteBigrams, Metric};
 
 use self::policy::Named;
 use self::row::Row;
+use crate::again::Again;
 use crate::args::policy::text;
 use crate::args::randomness::Randomness;
 use crate::console::Console;
@@ -89,8 +90,8 @@ pub(crate) struct Plan {
     pub(crate) randomness: Randomness,
     /// Whether all policies share their random numbers.
     pub(crate) is_coupled: bool,
-    /// The command that does it again, all but its prompts and policies.
-    again: Vec<String>,
+    /// The command that gives the same numbers.
+    pub(crate) again: Again,
     /// Samples shown of each prompt.
     show: u32,
     /// The page that is written.
@@ -120,42 +121,10 @@ impl Plan {
         let n = matches.get_one("n").copied().unwrap_or(1);
         let max_new_tokens = matches.get_one::<u32>("max-new-tokens").map_or(1, |&n| n as usize);
         let is_coupled = !matches.get_flag("independent");
-        let mut again = Vec::new();
-        for name in ["prompts", "example", "target"] {
-            again.extend(text(matches, name).map(|value| format!("--{name} {}", quoted(value))));
-        }
-        if let Some(counts) = matches.get_many::<u64>("observed") {
-            let counts: Vec<String> = counts.map(u64::to_string).collect();
-            again.push(format!("--observed {}", counts.join(",")));
-        }
-        for model in model_names(matches).into_iter().flatten() {
-            again.push(format!("-m {}", quoted(model)));
-        }
-        for stop in matches.get_many::<String>("stop").into_iter().flatten() {
-            again.push(format!("--stop {}", quoted(stop)));
-        }
+        let again = again(matches, &policies, randomness.seed);
         let show = matches.get_one("show").copied().unwrap_or(1);
         let report = text(matches, "report").map(PathBuf::from);
         Ok(Self { policies, n, max_new_tokens, randomness, is_coupled, again, show, report })
-    }
-
-    /// The command that gives the same numbers.
-    pub(crate) fn again(&self, prompts: &[String], is_single: bool) -> String {
-        let mut words = vec!["kelvin compare".to_owned()];
-        if !self.again.iter().any(|word| word.starts_with("--prompts")) {
-            words.extend(prompts.iter().map(|prompt| quoted(prompt)));
-        }
-        words.extend(self.again.iter().cloned());
-        words.extend(self.policies.iter().map(|it| format!("-s {}", quoted(&it.label))));
-        words.push(format!("-n {}", self.n));
-        if !is_single {
-            words.push(format!("--max-new-tokens {}", self.max_new_tokens));
-        }
-        words.push(format!("--seed {}", self.randomness.seed));
-        if !self.is_coupled {
-            words.push("--independent".to_owned());
-        }
-        words.join(" ")
     }
 
     /// The stream of a policy's random numbers: 0 for all, or its place from 1 on.
@@ -168,6 +137,22 @@ impl Plan {
 fn model_names(matches: &ArgMatches) -> Vec<Option<&str>> {
     let named = matches.get_many::<String>("model");
     named.map_or_else(|| vec![None], |names| names.map(|name| Some(name.as_str())).collect())
+}
+
+/// The command line that gives the same numbers, whatever is a default by then.
+fn again(matches: &ArgMatches, policies: &[Named], seed: u64) -> Again {
+    let policies: Vec<String> =
+        policies.iter().map(|it| format!("-s {}", quoted(&it.label))).collect();
+    let number = |name: &str| matches.get_one::<u32>(name).copied().unwrap_or(1);
+    let is_of_model = text(matches, "example").is_none();
+    let length = is_of_model.then(|| format!("--max-new-tokens {}", number("max-new-tokens")));
+    Again::of("compare", matches)
+        .saying("report", None)
+        .saying("dialect", None) // the policies say theirs
+        .saying("policy", Some(policies.join(" ")))
+        .saying("n", Some(format!("-n {}", number("n"))))
+        .saying("max-new-tokens", length)
+        .saying("seed", Some(format!("--seed {seed}")))
 }
 
 /// At least one prompt.

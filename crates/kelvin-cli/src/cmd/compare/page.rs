@@ -8,6 +8,7 @@ use kelvin_lab::measure::{ByteBigrams, Metric, Rule, frontier};
 
 use super::row::{Leaving, Row};
 use super::{All, side_by_side};
+use crate::again::Again;
 use crate::console::Console;
 use crate::term::number::{count, counted};
 use crate::term::paragraph;
@@ -35,11 +36,11 @@ pub(super) fn write(
     writeln!(console.out)?;
     legend(all, metrics, console)?;
     side_by_side::write(all, console)?;
-    Ok(again(&all.plan.again(all.prompts, false), console)?)
+    Ok(again(&all.plan.again, console)?)
 }
 
 /// The command that does it again, on one line, so that a shell can have it.
-pub(super) fn again(command: &str, console: &mut Console<'_>) -> io::Result<()> {
+pub(super) fn again(command: &Again, console: &mut Console<'_>) -> io::Result<()> {
     let quiet = theme::QUIET;
     writeln!(console.out, "{quiet}again{quiet:#}    {command}")
 }

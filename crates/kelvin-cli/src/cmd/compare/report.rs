@@ -44,7 +44,7 @@ fn comparison<'a>(all: &All<'a>) -> Comparison<'a> {
         lead,
         rows: all.rows.iter().map(row).collect(),
         facts: facts(all),
-        command: plan.again(all.prompts, false),
+        command: plan.again.clone().saying("report", Some("--report FILE".to_owned())).to_string(),
     }
 }
 

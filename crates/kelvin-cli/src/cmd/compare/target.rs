@@ -145,7 +145,7 @@ fn notes(single: &Single<'_>, joint: Option<ChiSquare>, console: &mut Console<'_
     ] {
         paragraph::write(console.out, label, &[told], console.width)?;
     }
-    Ok(super::page::again(&single.plan.again(&[], true), console)?)
+    Ok(super::page::again(&single.plan.again, console)?)
 }
 
 fn object(
@@ -183,6 +183,6 @@ fn object(
         "joint": joint.map(|joint| json!({
             "chi_square": joint.statistic, "df": joint.df, "p_value": joint.p_value,
         })),
-        "again": single.plan.again(&[], true),
+        "again": single.plan.again.to_string(),
     })
 }

@@ -21,6 +21,7 @@ pub(crate) use self::journal::Journal;
 pub(crate) use self::table::report;
 
 use self::progress::Progress;
+use crate::again::Again;
 use crate::args::context;
 use crate::args::policy::text;
 use crate::args::randomness::Randomness;
@@ -106,7 +107,7 @@ struct Job<'a> {
     /// Who set the values of each cell.
     origins: Vec<String>,
     /// The command that does it again.
-    again: String,
+    again: Again,
     prompts: Vec<Prompt>,
     manifest: Manifest,
     detok: Detok,

@@ -7,11 +7,11 @@ use kelvin_lab::report::{Compared, Comparison, Story};
 use kelvin_lab::sweep::Manifest;
 use kelvin_lab::{Key, Sample};
 
-use super::{Job, Journal, cells};
-use crate::args::policy::text;
+use super::{Job, Journal};
+use crate::again::Again;
+use crate::args::chat::date;
 use crate::stories;
 use crate::term::number::{count, counted};
-use crate::term::text::quoted;
 
 /// Cells whose texts a page shows, at most.
 const STORIES: usize = 12;
@@ -38,7 +38,7 @@ pub(super) fn html(job: &Job<'_>, journal: &Journal) -> Result<String> {
         counted(manifest.n as usize, "sample"),
         counted(manifest.max_new_tokens, "token"),
     );
-    let (facts, command) = (facts(job), job.again.clone());
+    let (facts, command) = (facts(job), job.again.to_string());
     Ok(Comparison { title, lead, rows, facts, command }.report().to_html())
 }
 
@@ -57,20 +57,13 @@ fn compared<'a>(job: &'a Job<'_>, cell: usize, samples: &'a [Sample]) -> Result<
 }
 
 /// The command that does it again, in any folder.
-pub(super) fn again(matches: &ArgMatches, manifest: &Manifest) -> String {
-    let mut words = vec!["kelvin sweep".to_owned()];
-    words.extend(text(matches, "model").map(|model| format!("-m {}", quoted(model))));
-    match text(matches, "prompts") {
-        Some(file) => words.push(format!("--prompts {}", quoted(file))),
-        None => words.extend(manifest.prompts.iter().map(|prompt| quoted(&prompt.text))),
-    }
-    let grids = matches.get_many::<String>("grid").into_iter().flatten();
-    words.extend(grids.map(|grid| format!("-g {}", quoted(grid))));
-    words.extend(cells::fixed(matches).iter().map(|flag| quoted(flag)));
-    words.extend(manifest.stop.iter().map(|stop| format!("--stop {}", quoted(stop))));
-    words.push(format!("-n {} --max-new-tokens {}", manifest.n, manifest.max_new_tokens));
-    words.push(format!("--seed {} -o DIR", manifest.seed));
-    words.join(" ")
+pub(super) fn again(matches: &ArgMatches, manifest: &Manifest) -> Again {
+    Again::of("sweep", matches)
+        .saying("date", date(matches).map(|date| format!("--date {date}")))
+        .saying("n", Some(format!("-n {}", manifest.n)))
+        .saying("max-new-tokens", Some(format!("--max-new-tokens {}", manifest.max_new_tokens)))
+        .saying("seed", Some(format!("--seed {}", manifest.seed)))
+        .saying("out", Some("-o DIR".to_owned()))
 }
 
 /// The first sample of a cell's first prompt.
