@@ -339,6 +339,27 @@ mod tables {
     }
 
     #[test]
+    fn long_samples_make_small_groups() {
+        let manifest = manifest(&["temperature=1,2"], 1, "1/1");
+        let n = 1 << 20;
+        let long = |key| Sample {
+            token_ids: vec![1; n],
+            raw_logprobs: vec![0.0; n],
+            logprobs: vec![0.0; n],
+            raw_entropies: vec![0.0; n],
+            entropies: vec![0.0; n],
+            kept: vec![1; n],
+            ..Sample::new(key, 0)
+        };
+        let mut bytes = Vec::new();
+        write_samples(&mut bytes, &manifest, manifest.keys().map(|key| Ok(long(key))))
+            .expect("a Vec takes everything");
+        let reader = SerializedFileReader::new(bytes::Bytes::from(bytes)).expect("a table");
+        let groups = reader.metadata().row_groups().iter().map(|group| group.num_rows());
+        assert_eq!(groups.collect::<Vec<_>>(), [1; 4]);
+    }
+
+    #[test]
     fn a_sample_that_cannot_be_read_ends_the_table() {
         let broken = [Err(kelvin_lab::Error::new("gone"))];
         let told = write_samples(Vec::new(), &manifest(&[], 1, "1/1"), broken).expect_err("gone");

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::ArgMatches;
 use kelvin_lab::measure::Group;
-use kelvin_lab::report::{Compared, Comparison, Story};
+use kelvin_lab::report::{Compared, Comparison, Measured, Story};
 use kelvin_lab::sweep::Manifest;
 use kelvin_lab::{Key, Sample};
 
@@ -22,8 +22,7 @@ const STORIES: usize = 12;
 ///
 /// A journal that cannot be read again, and those of the model.
 pub(super) fn html(job: &Job<'_>, journal: &Journal) -> Result<String> {
-    let samples = journal.samples().collect::<kelvin_lab::Result<Vec<Sample>>>()?;
-    let rows = (0..job.cells.len()).map(|cell| compared(job, cell, &samples));
+    let rows = journal.cells().enumerate().map(|(cell, samples)| compared(job, cell, &samples?));
     let rows = rows.collect::<Result<Vec<_>>>()?;
     let manifest = &job.manifest;
     let axes: Vec<&str> = manifest.grid.axes().iter().map(|axis| axis.name.as_str()).collect();
@@ -42,16 +41,19 @@ pub(super) fn html(job: &Job<'_>, journal: &Journal) -> Result<String> {
     Ok(Comparison { title, lead, rows, facts, command }.report().to_html())
 }
 
-fn compared<'a>(job: &'a Job<'_>, cell: usize, samples: &'a [Sample]) -> Result<Compared<'a>> {
-    let group = |(at, prompt): (usize, &'a crate::experiment::Prompt)| {
-        let is_here = |sample: &&Sample| (sample.cell, sample.prompt) == (cell, at);
-        Group { prompt: &prompt.text, samples: samples.iter().filter(is_here).collect() }
-    };
+/// What is told of a cell, from its samples.
+fn compared(job: &Job<'_>, cell: usize, samples: &[Sample]) -> Result<Compared> {
+    let prompts = job.prompts.iter();
+    let mut groups: Vec<Group<'_>> =
+        prompts.map(|it| Group { prompt: &it.text, samples: Vec::new() }).collect();
+    for sample in samples {
+        groups[sample.prompt].samples.push(sample);
+    }
     Ok(Compared {
         label: job.cells[cell].label.clone(),
         pipeline: job.cells[cell].pipeline.to_string(),
         origins: job.origins[cell].clone(),
-        groups: job.prompts.iter().enumerate().map(group).collect(),
+        measured: Measured::of(&groups),
         stories: first_story(job, cell, samples)?.into_iter().collect(),
     })
 }
@@ -68,7 +70,7 @@ pub(super) fn again(matches: &ArgMatches, manifest: &Manifest) -> Again {
 
 /// The first sample of a cell's first prompt.
 fn first_story(job: &Job<'_>, cell: usize, samples: &[Sample]) -> Result<Option<Story>> {
-    let first = samples.iter().find(|it| it.key() == Key { cell, prompt: 0, sample: 0 });
+    let first = samples.first().filter(|it| it.key() == Key { cell, prompt: 0, sample: 0 });
     let Some(sample) = first.filter(|_| cell < STORIES) else { return Ok(None) };
     let (label, pipeline) = (job.cells[cell].label.clone(), &job.cells[cell].pipeline);
     stories::story(label, job.loaded, pipeline, (&job.prompts[0], sample)).map(Some)
