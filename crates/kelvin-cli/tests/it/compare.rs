@@ -265,6 +265,43 @@ fn laws_of_an_example_are_exact_and_draws_fit_them() {
     assert_eq!(rows[2]["expected_mode_share"], 1.0);
 }
 
+fn of_pizza(args: &str) -> Run {
+    let args = format!("--example pizza --target pizza --seed 3 {args}");
+    compare(&args.split(' ').collect::<Vec<_>>())
+}
+
+#[test]
+fn a_row_that_its_law_rules_out_rules_out_all() {
+    let args = "-s greedy -s T=1 -s T=2 -n 100 --observed 10,67,49";
+    let found = of_pizza(&format!("{args} --json")).json();
+    assert_eq!((&found["rows"][0]["p"], &found["rows"][0]["z"]), (&1.0.into(), &Value::Null));
+    let joint = serde_json::json!({"chi_square": null, "df": null, "p_value": 0.0});
+    assert_eq!(found["joint"], joint);
+    let page = of_pizza(args).stdout;
+    assert!(page.contains("all rows together: p 0, a row has what its law rules out"), "{page}");
+    // what must come and came says nothing, and that is said
+    let args = "-s greedy -s T=1 -s T=2 -n 100 --observed 100,49,24";
+    assert_eq!(of_pizza(&format!("{args} --json")).json()["joint"]["df"], 2);
+    let page = of_pizza(args).stdout;
+    assert!(page.contains("with 2 df") && page.contains("; one row leaves nothing"), "{page}");
+}
+
+#[test]
+fn why_rows_are_not_taken_together_is_told_as_it_is() {
+    for (args, told) in [
+        ("-s T=1 -n 100 --independent", "one row has nothing to be taken together with"),
+        ("-s T=1 -n 100", "one row has nothing to be taken together with"),
+        ("-s T=1 -s greedy -n 100 --independent", "fewer than two rows leave anything to chance"),
+        ("-s T=1 -s T=2 -n 100", "rows share their random numbers"),
+    ] {
+        let page = of_pizza(args).stdout;
+        assert!(page.contains(told), "{args}: {page}");
+        assert_eq!(of_pizza(&format!("{args} --json")).json()["joint"], Value::Null, "{args}");
+    }
+    let page = of_pizza("-s T=1 -s T=2 -n 100 --independent").stdout;
+    assert!(page.contains("all rows together: χ² "), "{page}");
+}
+
 #[test]
 fn files_are_read_by_the_rules_of_a_sweep() {
     let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("compare-files");
