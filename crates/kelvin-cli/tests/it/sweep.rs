@@ -315,7 +315,7 @@ fn the_page_takes_time_in_proportion() {
     let seconds = |n_cells: usize| {
         let cells: Vec<String> = (1..=n_cells).map(|at| format!("{}", at as f64 / 100.0)).collect();
         let grid = format!("-g temperature={}", cells.join(","));
-        let args = format!("--prompts p.txt {grid} -n 1 --max-new-tokens 1 --seed 5");
+        let args = format!("--prompts p.txt {grid} -n 1 --max-new-tokens 2 --seed 5");
         let out = format!("out-{n_cells}");
         swept(&dir, &out, &args);
         let start = std::time::Instant::now();

@@ -63,8 +63,7 @@ pub fn estimate(metric: &Metric, groups: &[Group<'_>]) -> Option<Estimate> {
 /// same prompts, in the same order. Samples of one number make a pair and are drawn again, or left out,
 /// together: with common random numbers that makes the interval narrower.
 ///
-/// Only pairs count, and only prompts that have the number on both sides: what one side lacks makes no
-/// difference. `None` where nothing is left.
+/// Only pairs count, and only prompts that have the number on both sides. `None` where nothing is left.
 pub fn difference(metric: &Metric, base: &[Group<'_>], groups: &[Group<'_>]) -> Option<Estimate> {
     if base.len() != groups.len() {
         return None;

@@ -13,7 +13,7 @@ pub struct Group<'a> {
     pub samples: Vec<&'a Sample>,
 }
 
-impl<'a> Group<'a> {
+impl Group<'_> {
     /// The same prompt with those of its continuations for whose numbers `keep` holds.
     pub(crate) fn retain(&self, keep: impl Fn(u32) -> bool) -> Self {
         let kept = self.samples.iter().filter(|sample| keep(sample.sample));
