@@ -4,8 +4,8 @@
     scripts/golden/lab_statistics.py
 
 Writes crates/kelvin-lab/tests/golden/statistics.json: distribution functions by scipy, BLEU of each text with the others as its
-references by NLTK (and by sacrebleu, which must agree to 1e-9 where it applies: texts of four tokens or
-more), expected shares of the mode by enumeration in fractions.
+references by NLTK (and by sacrebleu, which must agree to 1e-9; of a text of fewer than four tokens
+only its own orders count), expected shares of the mode by enumeration in fractions.
 
 Needs scipy 1.18, nltk 3.10, sacrebleu 2.7 or so.
 """
@@ -73,13 +73,19 @@ def chi_squares():
 
 
 def bleu(hypothesis, references):
+    if not hypothesis:
+        return 0.0
     words = lambda tokens: [str(token) for token in tokens]
-    found = sentence_bleu([words(it) for it in references], words(hypothesis), smoothing_function=SmoothingFunction().method1)
-    if len(hypothesis) >= 4 and found > 0:
+    orders = min(4, len(hypothesis))  # those that it has: sacrebleu's effective order
+    found = sentence_bleu(
+        [words(it) for it in references], words(hypothesis), weights=[1 / orders] * orders,
+        smoothing_function=SmoothingFunction().method1,
+    )
+    if found > 0:
         # floor smoothing of 0.1 is method 1; its references are strings, one for each
         other = sacrebleu.sentence_bleu(
             " ".join(words(hypothesis)), [" ".join(words(it)) for it in references],
-            smooth_method="floor", smooth_value=0.1, tokenize="none",
+            smooth_method="floor", smooth_value=0.1, tokenize="none", use_effective_order=True,
         ).score / 100
         assert abs(found - other) < 1e-9, (found, other)
     return found
@@ -92,6 +98,7 @@ def self_bleus():
         [[1, 2, 3, 4, 5]] * 3,
         [[1, 2, 3, 4], [5, 6, 7, 8]],
         [[1, 2, 3], [1, 2, 3], [9]],
+        [[1, 2], [1, 2], [1, 2]], [[7], [7]], [[1, 2, 3], [1, 2, 3, 4, 5], [2, 1]],
         [[], [1, 2]],
         texts(8, (10, 20), 4), texts(12, (4, 30), 9), texts(6, (20, 25), 40), texts(5, (1, 6), 3),
     ]

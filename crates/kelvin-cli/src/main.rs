@@ -4,6 +4,7 @@
 
 #![forbid(unsafe_code)]
 
+mod again;
 mod args;
 mod chat;
 mod cmd;
@@ -20,6 +21,7 @@ mod load;
 mod memory;
 mod models;
 mod playback;
+mod prompts;
 mod rerun;
 mod runs;
 mod settings;

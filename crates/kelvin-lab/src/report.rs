@@ -4,7 +4,7 @@ mod comparison;
 mod page;
 mod story;
 
-pub use comparison::{Compared, Comparison};
+pub use comparison::{Compared, Comparison, Measured};
 pub use story::{Alternative, Story, Word};
 
 /// A report, section by section.

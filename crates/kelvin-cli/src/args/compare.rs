@@ -2,7 +2,7 @@
 
 use clap::{Arg, ArgAction, Command, value_parser};
 
-use super::{OUTPUT, engine, json, max_new_tokens, randomness, raw_text};
+use super::{OUTPUT, engine, json, max_new_tokens, prompts_file, randomness, raw_text};
 
 /// The command.
 pub(super) fn command() -> Command {
@@ -19,12 +19,7 @@ pub(super) fn command() -> Command {
              min-p(0.1)\"\nkelvin compare --example pizza --target pizza -s T=0.5 -s T=1 -s T=2 -n 100",
         )
         .arg(Arg::new("prompt").value_name("PROMPT").num_args(1..).help("Texts to continue"))
-        .arg(
-            Arg::new("prompts")
-                .long("prompts")
-                .value_name("FILE")
-                .help("A file with one prompt in each line, - for stdin"),
-        )
+        .arg(prompts_file())
         .arg(policy())
         .arg(dialect())
         .args(engine::args().map(|arg| match arg.get_id().as_str() {

@@ -350,6 +350,13 @@ fn length() -> [Arg; 3] {
     ]
 }
 
+fn prompts_file() -> Arg {
+    Arg::new("prompts")
+        .long("prompts")
+        .value_name("FILE")
+        .help("A prompt on each line, - for stdin; in .jsonl files a string or {\"prompt\": …}")
+}
+
 fn stop() -> Arg {
     Arg::new("stop")
         .long("stop")

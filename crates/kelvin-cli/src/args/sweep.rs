@@ -3,7 +3,9 @@
 use clap::{Arg, ArgAction, Command, value_parser};
 use kelvin_lab::sweep::Shard;
 
-use super::{OUTPUT, chat, engine, json, max_new_tokens, policy, randomness, raw_text, stop};
+use super::{
+    OUTPUT, chat, engine, json, max_new_tokens, policy, prompts_file, randomness, raw_text, stop,
+};
 
 const SWEEP: &str = "Sweep";
 
@@ -59,12 +61,7 @@ pub(super) fn merge() -> Command {
 
 fn own() -> [Arg; 7] {
     [
-        Arg::new("prompts")
-            .long("prompts")
-            .value_name("FILE")
-            .conflicts_with("prompt")
-            .help("A prompt on each line, - for stdin; in .jsonl files a string or {\"prompt\": …}")
-            .help_heading(SWEEP),
+        prompts_file().conflicts_with("prompt").help_heading(SWEEP),
         Arg::new("grid")
             .short('g')
             .long("grid")

@@ -10,6 +10,9 @@ use crate::console::Console;
 use crate::exit::{Code, Failure};
 use crate::term::number::counted;
 
+/// Shards that are missing and told, at most.
+const TOLD: usize = 8;
+
 /// Runs the command.
 pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Code> {
     let dirs = matches.get_many::<String>("dir").into_iter().flatten();
@@ -76,7 +79,12 @@ fn check(shards: &[Journal], whole: &Manifest, partial: bool) -> Result<(), Fail
         .map(|index| format!("{index}/{of}"))
         .collect();
     if !absent.is_empty() {
-        return Err(Failure::read(format!("shards are missing: {}", absent.join(", "))).hint(hint));
+        let told = absent[..absent.len().min(TOLD)].join(", ");
+        let more = match absent.len() - absent.len().min(TOLD) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        return Err(Failure::read(format!("shards are missing: {told}{more}")).hint(hint));
     }
     for journal in shards {
         let missing = journal.missing().len();

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::binary::{Run, in_crate, kelvin, skipped};
+use crate::tiny::Tiny;
 
 fn compare(args: &[&str]) -> Run {
     kelvin(&[&["compare"], args].concat())
@@ -76,6 +77,47 @@ fn greedy_samples_are_one_and_differences_are_from_the_first_row() {
         let (low, high) = (&drawn["metrics"][&name]["low"], &drawn["metrics"][&name]["high"]);
         assert!(number(low) <= b && b <= number(high), "{name}");
     }
+}
+
+#[test]
+fn rows_of_another_model_do_not_leave_the_first_one() {
+    let model = Tiny { add_bos: false, ..Tiny::default() }.write("another").join("tiny.gguf");
+    let model = model.to_str().expect("UTF-8");
+    let args =
+        ["of", "-s", "T=1", "-s", "greedy", "-n", "2", "--max-new-tokens", "4", "--seed", "1"];
+    let args = [&args[..], &["-m", "verse", "-m", model]].concat();
+    let found = compare(&[&args[..], &["--json"]].concat()).json();
+    let rows = found["rows"].as_array().expect("rows");
+    assert_eq!((rows.len(), &rows[0]["first_divergence"]["never"]), (4, &2.into()));
+    assert!(rows[1]["first_divergence"]["median"].is_number());
+    for row in &rows[2..] {
+        assert_eq!(row["first_divergence"], Value::Null);
+        assert!(number(&row["differences"]["length"]["value"]).is_finite(), "numbers compare");
+        for sample in row["samples"].as_array().expect("samples") {
+            assert_eq!(sample["first_divergence"], Value::Null);
+        }
+    }
+    let page = compare(&args).stdout;
+    assert!(page.contains("D is another model, tokens do not compare"), "{page}");
+    assert_eq!(page.matches('╳').count(), 1, "in B alone: {page}");
+}
+
+#[test]
+fn samples_without_a_counterpart_part_nowhere() {
+    let all: Vec<String> = (0..65).map(|id| id.to_string()).collect();
+    let failing = format!("banned-tokens({})", all.join(", "));
+    let args = ["ROMEO:", "-s", &failing, "-s", "greedy", "-n", "2", "--max-new-tokens", "2"];
+    let run = compare(&[&args[..], &["--seed", "1", "--json"]].concat());
+    assert_eq!(run.code, 1, "{}", run.stderr);
+    let found: Value = serde_json::from_str(&run.stdout).expect("JSON");
+    let greedy = &found["rows"][1];
+    assert_eq!(greedy["samples"].as_array().map(Vec::len), Some(2));
+    assert_eq!(
+        (&greedy["first_divergence"], &greedy["differences"]["length"]),
+        (&Value::Null, &Value::Null)
+    );
+    let page = compare(&args).stdout;
+    assert!(page.contains("B has no sample that A has too"), "{page}");
 }
 
 #[test]
@@ -221,4 +263,67 @@ fn laws_of_an_example_are_exact_and_draws_fit_them() {
     );
     assert_eq!((rows[2]["expected_unique"].as_f64(), rows[2]["fit"].is_null()), (Some(1.0), true));
     assert_eq!(rows[2]["expected_mode_share"], 1.0);
+}
+
+fn of_pizza(args: &str) -> Run {
+    let args = format!("--example pizza --target pizza --seed 3 {args}");
+    compare(&args.split(' ').collect::<Vec<_>>())
+}
+
+#[test]
+fn a_row_that_its_law_rules_out_rules_out_all() {
+    let args = "-s greedy -s T=1 -s T=2 -n 100 --observed 10,67,49";
+    let found = of_pizza(&format!("{args} --json")).json();
+    assert_eq!((&found["rows"][0]["p"], &found["rows"][0]["z"]), (&1.0.into(), &Value::Null));
+    let joint = serde_json::json!({"chi_square": null, "df": null, "p_value": 0.0});
+    assert_eq!(found["joint"], joint);
+    let page = of_pizza(args).stdout;
+    assert!(page.contains("all rows together: p 0, a row has what its law rules out"), "{page}");
+    // what must come and came says nothing, and that is said
+    let args = "-s greedy -s T=1 -s T=2 -n 100 --observed 100,49,24";
+    assert_eq!(of_pizza(&format!("{args} --json")).json()["joint"]["df"], 2);
+    let page = of_pizza(args).stdout;
+    assert!(page.contains("with 2 df") && page.contains("; one row leaves nothing"), "{page}");
+}
+
+#[test]
+fn why_rows_are_not_taken_together_is_told_as_it_is() {
+    for (args, told) in [
+        ("-s T=1 -n 100 --independent", "one row has nothing to be taken together with"),
+        ("-s T=1 -n 100", "one row has nothing to be taken together with"),
+        ("-s T=1 -s greedy -n 100 --independent", "fewer than two rows leave anything to chance"),
+        ("-s T=1 -s T=2 -n 100", "rows share their random numbers"),
+    ] {
+        let page = of_pizza(args).stdout;
+        assert!(page.contains(told), "{args}: {page}");
+        assert_eq!(of_pizza(&format!("{args} --json")).json()["joint"], Value::Null, "{args}");
+    }
+    let page = of_pizza("-s T=1 -s T=2 -n 100 --independent").stdout;
+    assert!(page.contains("all rows together: χ² "), "{page}");
+}
+
+#[test]
+fn files_are_read_by_the_rules_of_a_sweep() {
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("compare-files");
+    std::fs::create_dir_all(&folder).expect("the folder can be made");
+    let write = |name: &str, text: &str| {
+        let path = folder.join(name);
+        std::fs::write(&path, text).expect("written");
+        path.to_str().expect("UTF-8").to_owned()
+    };
+    let prompts = write("p.jsonl", "{\"prompt\": \"ROMEO:\\n\"}\n\"JULIET:\"\n");
+    let args = ["-s", "greedy", "-n", "1", "--max-new-tokens", "1", "--json", "A", "--prompts"];
+    let found = compare(&[&args[..], &[&prompts]].concat()).json();
+    assert_eq!(found["prompts"], serde_json::json!(["A", "ROMEO:\n", "JULIET:"]));
+    let empty = compare(&["--prompts", &write("empty.txt", "\n \n")]);
+    assert_eq!(empty.code, 3);
+    let told = "empty.txt holds no prompt\n\nhint: one in each line\n";
+    assert!(empty.stderr.ends_with(told), "{}", empty.stderr);
+    let long = write("long.txt", "");
+    let file = std::fs::File::options().write(true).open(&long).expect("it is there");
+    file.set_len((64 << 20) + 1).expect("a file of nothing");
+    for run in [compare(&["A", "--reference", &long]), compare(&["--prompts", &long])] {
+        assert_eq!(run.code, 3);
+        assert!(run.stderr.contains("long.txt: more than 67108864 bytes"), "{}", run.stderr);
+    }
 }

@@ -273,6 +273,59 @@ fn a_cell_that_cannot_be_sampled_is_told_and_the_others_are_kept() {
     assert_eq!(sorted_lines(&dir.join("out")).len(), 2);
 }
 
+#[test]
+fn a_manifest_that_no_sweep_has_is_told_in_a_line() {
+    let dir = folder("hostile");
+    swept(&dir, "out", SMALL);
+    let sound: Value = serde_json::from_slice(&bytes(dir.join("out/manifest.json"))).expect("JSON");
+    let many = Value::from(1_000_000_000_000_u64);
+    for (field, value, told) in [
+        ("shard", serde_json::json!({"index": 1, "of": 0}), "shard \"1/0\" is not i/n"),
+        ("shard", serde_json::json!({"index": 0, "of": 1}), "shard \"0/1\" is not i/n"),
+        ("shard", serde_json::json!({"index": 1, "of": many}), "is not i/n with 1 ≤ i ≤ n ≤ 10000"),
+        ("n", u32::MAX.into(), "× 4294967295 samples are too many, at most 10000000 together"),
+    ] {
+        let mut manifest = sound.clone();
+        manifest[field] = value;
+        fs::write(dir.join("out/manifest.json"), manifest.to_string()).expect("written");
+        for run in [merge(&dir, "out -o joined"), sweep(&dir, "out", SMALL)] {
+            assert_eq!(run.code, 3, "{field}: {}", run.stderr);
+            let lines: Vec<&str> = run.stderr.lines().filter(|it| it.contains(told)).collect();
+            assert_eq!(lines.len(), 1, "{field}: {}", run.stderr);
+        }
+    }
+    let mut manifest = sound;
+    manifest["shard"] = serde_json::json!({"index": 1, "of": 100});
+    fs::write(dir.join("out/manifest.json"), manifest.to_string()).expect("written");
+    fs::write(dir.join("out/samples.jsonl"), "").expect("written");
+    let absent = merge(&dir, "out -o joined");
+    let told =
+        "shards are missing: 2/100, 3/100, 4/100, 5/100, 6/100, 7/100, 8/100, 9/100 and 91 more\n";
+    assert!(absent.stderr.contains(told), "{}", absent.stderr);
+}
+
+/// Four times as many cells take about four times as long to write about, not sixteen.
+#[test]
+#[ignore = "200 cells of 400 prompts"]
+fn the_page_takes_time_in_proportion() {
+    let dir = folder("proportion");
+    let prompts: Vec<String> =
+        (0..400).map(|at| format!("{}\n", "ab ".repeat(1 + at % 9))).collect();
+    fs::write(dir.join("p.txt"), prompts.concat()).expect("written");
+    let seconds = |n_cells: usize| {
+        let cells: Vec<String> = (1..=n_cells).map(|at| format!("{}", at as f64 / 100.0)).collect();
+        let grid = format!("-g temperature={}", cells.join(","));
+        let args = format!("--prompts p.txt {grid} -n 1 --max-new-tokens 2 --seed 5");
+        let out = format!("out-{n_cells}");
+        swept(&dir, &out, &args);
+        let start = std::time::Instant::now();
+        swept(&dir, &out, &args); // all samples are there: it tabulates, and writes the page
+        start.elapsed().as_secs_f64()
+    };
+    let (few, many) = (seconds(50), seconds(200));
+    assert!(many < few * 7.0, "{few} s, {many} s");
+}
+
 /// A disk without room: the shell bounds the size of files, in blocks of 512 bytes or more.
 #[cfg(unix)]
 #[test]

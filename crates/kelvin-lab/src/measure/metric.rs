@@ -13,12 +13,11 @@ pub struct Group<'a> {
     pub samples: Vec<&'a Sample>,
 }
 
-impl<'a> Group<'a> {
-    /// The same prompt with those of its continuations for which `keep` holds, by their places.
-    pub(crate) fn retain(&self, keep: impl Fn(usize) -> bool) -> Self {
-        let kept = self.samples.iter().enumerate().filter(|(at, _)| keep(*at));
-        let samples: Vec<&'a Sample> = kept.map(|(_, sample)| *sample).collect();
-        Self { prompt: self.prompt, samples }
+impl Group<'_> {
+    /// The same prompt with those of its continuations for whose numbers `keep` holds.
+    pub(crate) fn retain(&self, keep: impl Fn(u32) -> bool) -> Self {
+        let kept = self.samples.iter().filter(|sample| keep(sample.sample));
+        Self { prompt: self.prompt, samples: kept.copied().collect() }
     }
 }
 
@@ -135,9 +134,15 @@ impl Metric {
         }
     }
 
-    /// The number of several prompts: the mean of theirs.
+    /// The number of several prompts: the mean over those that have one.
     pub fn of_groups(&self, groups: &[Group<'_>]) -> Option<f64> {
         super::mean(groups.iter().filter_map(|group| self.of_group(group)))
+    }
+
+    /// The mean over all of several prompts; `None` where one of them has no number.
+    pub(crate) fn of_all_groups(&self, groups: &[Group<'_>]) -> Option<f64> {
+        let numbers = groups.iter().map(|group| self.of_group(group));
+        super::mean(numbers.collect::<Option<Vec<f64>>>()?)
     }
 
     /// What a sample adds to numerator and denominator; nothing for a metric of sets.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use kelvin::{TokenId, math};
 
-/// n-grams of 1 to this many tokens count, with equal weights.
+/// n-grams of 1 to this many tokens count, with equal weights; up to its own length for a shorter one.
 const ORDER: usize = 4;
 /// What stands for no match: 0.1 of one (smoothing method 1 of Chen and Cherry 2014).
 const NO_MATCH: f64 = 0.1;
@@ -14,7 +14,9 @@ const NO_MATCH: f64 = 0.1;
 ///
 /// Tokens are the model's own. Order 4 with equal weights, the closest reference length (the shorter of
 /// two) for the brevity penalty, an n-gram order without a match counts as 0.1 of a match, and one
-/// without a common token is 0: NLTK's `sentence_bleu` with `SmoothingFunction().method1`.
+/// without a common token is 0: NLTK's `sentence_bleu` with `SmoothingFunction().method1`. A continuation
+/// of fewer than 4 tokens has no n-gram of the higher orders and is judged by those that it has, as
+/// sacrebleu's `use_effective_order` does; one of no token is 0.
 ///
 /// Source: Zhu et al., *Texygen* (SIGIR 2018), over Papineni et al., *BLEU* (ACL 2002).
 ///
@@ -22,6 +24,7 @@ const NO_MATCH: f64 = 0.1;
 /// use kelvin_lab::measure::self_bleu;
 ///
 /// assert_eq!(self_bleu(&[&[1, 2, 3, 4, 5], &[1, 2, 3, 4, 5]]), Some(1.0));
+/// assert_eq!(self_bleu(&[&[1, 2], &[1, 2]]), Some(1.0));
 /// assert_eq!(self_bleu(&[&[1, 2, 3, 4], &[5, 6, 7, 8]]), Some(0.0));
 /// ```
 pub fn self_bleu(continuations: &[&[TokenId]]) -> Option<f64> {
@@ -38,17 +41,20 @@ pub fn self_bleu(continuations: &[&[TokenId]]) -> Option<f64> {
 
 /// BLEU from matches and n-grams of each order, and the lengths of hypothesis and reference.
 fn bleu(precisions: impl Iterator<Item = (u32, u32)>, length: usize, reference: usize) -> f64 {
-    let mut log_sum = 0.0;
-    for (order, (matches, total)) in precisions.enumerate() {
+    let (mut log_sum, orders) = (0.0, length.min(ORDER));
+    for (order, (matches, total)) in precisions.take(orders).enumerate() {
         if order == 0 && matches == 0 {
             return 0.0;
         }
         let matches = if matches == 0 { NO_MATCH } else { f64::from(matches) };
-        log_sum += math::ln(matches / f64::from(total.max(1)));
+        log_sum += math::ln(matches / f64::from(total));
+    }
+    if orders == 0 {
+        return 0.0;
     }
     let brevity =
         if length > reference { 0.0 } else { (1.0 - reference as f64 / length as f64).min(0.0) };
-    math::exp(brevity + log_sum / ORDER as f64).min(1.0)
+    math::exp(brevity + log_sum / orders as f64).min(1.0)
 }
 
 /// The length among the others that is closest to this one's; the shorter of two.

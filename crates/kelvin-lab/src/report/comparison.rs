@@ -18,13 +18,13 @@ const COLUMNS: [(&str, usize); 7] = [
 
 /// What a report of policies tells.
 #[derive(Debug, Clone)]
-pub struct Comparison<'a> {
+pub struct Comparison {
     /// The title.
     pub title: String,
     /// One sentence on what was done.
     pub lead: String,
     /// The policies, with what they made.
-    pub rows: Vec<Compared<'a>>,
+    pub rows: Vec<Compared>,
     /// What ran: model, prompts, samples, seed.
     pub facts: Vec<(String, String)>,
     /// The command that does it again.
@@ -33,20 +33,46 @@ pub struct Comparison<'a> {
 
 /// A policy and what it made.
 #[derive(Debug, Clone)]
-pub struct Compared<'a> {
+pub struct Compared {
     /// What people call it.
     pub label: String,
     /// What it does.
     pub pipeline: String,
     /// Who set its values.
     pub origins: String,
-    /// Its samples, by prompt.
-    pub groups: Vec<Group<'a>>,
+    /// What is told of its samples.
+    pub measured: Measured,
     /// Some of its texts.
     pub stories: Vec<Story>,
 }
 
-impl Comparison<'_> {
+/// The numbers of a policy that a report has: all that it keeps of the samples.
+#[derive(Debug, Clone)]
+pub struct Measured {
+    /// One for each of [`COLUMNS`].
+    estimates: Vec<Option<Estimate>>,
+    /// Samples of the prompt that has most.
+    n_samples: usize,
+}
+
+impl Measured {
+    /// The numbers of a policy's samples, by prompt.
+    pub fn of(groups: &[Group<'_>]) -> Self {
+        let of_metric = |(name, _)| estimate(measure::find(name)?, groups);
+        let n_samples = groups.iter().map(|group| group.samples.len()).max();
+        Self {
+            estimates: COLUMNS.into_iter().map(of_metric).collect(),
+            n_samples: n_samples.unwrap_or(0),
+        }
+    }
+
+    fn get(&self, name: &str) -> Option<Estimate> {
+        let at = COLUMNS.iter().position(|(known, _)| *known == name)?;
+        self.estimates[at]
+    }
+}
+
+impl Comparison {
     /// The report.
     pub fn report(&self) -> Report {
         Report::new(&self.title, &self.lead)
@@ -58,26 +84,22 @@ impl Comparison<'_> {
     }
 
     fn summary(&self) -> Section {
-        let metrics: Vec<(&Metric, usize)> = COLUMNS
-            .iter()
-            .filter_map(|&(name, decimals)| Some((measure::find(name)?, decimals)))
-            .collect();
-        let heading = |metric: &Metric| format!("{}{}", metric.name, metric.direction.sign());
-        let names = metrics.iter().map(|(metric, _)| heading(metric));
+        let metrics: Vec<&Metric> =
+            COLUMNS.iter().filter_map(|&(name, _)| measure::find(name)).collect();
+        let names = metrics.iter().map(|it| format!("{}{}", it.name, it.direction.sign()));
         let columns = ["policy".to_owned()].into_iter().chain(names).collect();
-        let row = |row: &Compared<'_>| {
-            let cell = |&(metric, decimals): &(&Metric, usize)| {
-                shown(estimate(metric, &row.groups), decimals)
-            };
-            [row.label.clone()].into_iter().chain(metrics.iter().map(cell)).collect()
+        let row = |row: &Compared| {
+            let cells = COLUMNS.iter().zip(&row.measured.estimates);
+            let cells = cells.map(|(&(_, decimals), &estimate)| shown(estimate, decimals));
+            [row.label.clone()].into_iter().chain(cells).collect()
         };
-        let n = self.rows.iter().flat_map(|row| &row.groups).map(|group| group.samples.len()).max();
+        let n = self.rows.iter().map(|row| row.measured.n_samples).max();
         let legend = format!(
             "± is half a 95 % interval over the {} samples of each prompt: the bootstrap over whole samples \
              ({N_RESAMPLES} resamples), the jackknife for numbers of a set. ↓: less is more diverse.",
             n.unwrap_or(0)
         );
-        let meaning = metrics.iter().map(|(metric, _)| {
+        let meaning = metrics.iter().map(|metric| {
             (metric.name.to_owned(), format!("{} ({})", metric.summary, metric.unit))
         });
         Section::new("Summary")
@@ -88,9 +110,8 @@ impl Comparison<'_> {
 
     /// What diversity costs in surprisal; policies without either are left out.
     fn pareto(&self) -> Section {
-        let measured = |name: &str, row: &Compared<'_>| {
-            let estimate = estimate(measure::find(name)?, &row.groups)?;
-            let Estimate { value, interval } = estimate;
+        let measured = |name: &str, row: &Compared| {
+            let Estimate { value, interval } = row.measured.get(name)?;
             let (low, high) = interval.map_or((value, value), |it| (it.low, it.high));
             Some(figure::Estimate { low, value, high })
         };
@@ -125,7 +146,7 @@ impl Comparison<'_> {
 
     fn settings(&self) -> Section {
         let row =
-            |row: &Compared<'_>| vec![row.label.clone(), row.pipeline.clone(), row.origins.clone()];
+            |row: &Compared| vec![row.label.clone(), row.pipeline.clone(), row.origins.clone()];
         let columns = ["policy", "pipeline", "values set by"].map(str::to_owned).to_vec();
         Section::new("What ran")
             .block(Block::Facts(self.facts.clone()))

@@ -1,5 +1,7 @@
 //! Which values of which parameters a sweep combines.
 
+use std::collections::BTreeSet;
+
 use kelvin::stage;
 use serde::{Deserialize, Serialize};
 
@@ -33,9 +35,53 @@ pub struct Axis {
 /// # Ok::<(), kelvin_lab::Error>(())
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(try_from = "Vec<Axis>", into = "Vec<Axis>")]
 pub struct Grid {
     axes: Vec<Axis>,
+}
+
+impl From<Grid> for Vec<Axis> {
+    fn from(grid: Grid) -> Self {
+        grid.axes
+    }
+}
+
+impl TryFrom<Vec<Axis>> for Grid {
+    type Error = Error;
+
+    /// Each parameter once, by its own name, each of its values once, and not too many cells.
+    fn try_from(axes: Vec<Axis>) -> Result<Self> {
+        let mut names = BTreeSet::new();
+        for Axis { name, .. } in &axes {
+            let known = parameter(name)?;
+            if known != *name {
+                return Err(Error::new(format!("the grid has {name}, whose name is {known}")));
+            }
+            if !names.insert(name) {
+                return Err(twice(name));
+            }
+        }
+        count_cells(&axes)?;
+        axes.iter().try_for_each(check)?;
+        Ok(Self { axes })
+    }
+}
+
+/// Whether there are not too many cells.
+fn count_cells(axes: &[Axis]) -> Result<()> {
+    let counts = || axes.iter().map(|axis| axis.values.len());
+    let n_cells = counts().try_fold(1_usize, usize::checked_mul);
+    if n_cells.is_some_and(|n_cells| n_cells <= MOST_CELLS) {
+        return Ok(());
+    }
+    let factors: Vec<String> = counts().map(|n| n.to_string()).collect();
+    let product = n_cells.map_or_else(|| "beyond counting".to_owned(), |n| n.to_string());
+    let factors = factors.join(" × ");
+    Err(Error::new(format!("the grid has {factors} = {product} cells, at most {MOST_CELLS}")))
+}
+
+fn twice(name: &str) -> Error {
+    Error::new(format!("{name} is in the grid twice; give all its values together"))
 }
 
 impl Grid {
@@ -56,16 +102,7 @@ impl Grid {
                 text.split(';').try_for_each(|text| grid.read(text))?;
             }
         }
-        let counts = grid.axes.iter().map(|axis| axis.values.len());
-        let n_cells = counts.fold(1_usize, usize::saturating_mul);
-        if n_cells > MOST_CELLS {
-            let factors: Vec<String> =
-                grid.axes.iter().map(|axis| axis.values.len().to_string()).collect();
-            let factors = factors.join(" × ");
-            let what = format!("the grid has {factors} = {n_cells} cells, at most {MOST_CELLS}");
-            return Err(Error::new(what));
-        }
-        Ok(grid)
+        Self::try_from(grid.axes)
     }
 
     /// Adds one parameter.
@@ -85,12 +122,9 @@ impl Grid {
         match self.axes.iter_mut().find(|axis| axis.name == name) {
             None => self.axes.push(Axis { name, values }),
             Some(axis) if is_pipeline => axis.values.extend(values),
-            Some(_) => {
-                let way_out = "give all its values together";
-                return Err(Error::new(format!("{name} is in the grid twice; {way_out}")));
-            }
+            Some(_) => return Err(twice(&name)),
         }
-        self.axes.iter().try_for_each(check)
+        Ok(())
     }
 
     /// The parameters with their values, as they were given.
@@ -139,15 +173,17 @@ impl Grid {
     }
 }
 
-/// Each value of a parameter once.
+/// At least one value of a parameter, each once.
 fn check(axis: &Axis) -> Result<()> {
     let Axis { name, values } = axis;
-    for (at, value) in values.iter().enumerate() {
-        if values[..at].contains(value) {
-            return Err(Error::new(format!("{name} has the value {value} twice")));
-        }
+    if values.is_empty() {
+        return Err(Error::new(format!("{name} has no value")));
     }
-    Ok(())
+    let mut seen = BTreeSet::new();
+    match values.iter().find(|value| !seen.insert(*value)) {
+        Some(value) => Err(Error::new(format!("{name} has the value {value} twice"))),
+        None => Ok(()),
+    }
 }
 
 /// The flag of a parameter, by its name or another engine's spelling of it.

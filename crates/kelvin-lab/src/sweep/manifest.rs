@@ -6,6 +6,11 @@ use serde_json::Value;
 use super::{Grid, Shard};
 use crate::{Error, Key, Result};
 
+/// More samples than this are taken for a slip of the finger.
+const MOST_SAMPLES: usize = 10_000_000;
+/// Tokens of a prompt or of a sample, at most: their places are 32-bit numbers in the tables.
+const MOST_TOKENS: usize = u32::MAX as usize;
+
 /// What a sweep is: two sweeps with equal manifests have equal samples.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
@@ -66,7 +71,7 @@ impl Manifest {
     ///
     /// # Errors
     ///
-    /// What is no manifest, or one of a later schema.
+    /// What is no manifest, one of a later schema, one that no sweep has: [`check`](Self::check).
     pub fn read(json: &str) -> Result<Self> {
         let manifest: Self = serde_json::from_str(json)
             .map_err(|cause| Error::new("not the manifest of a sweep").caused_by(cause))?;
@@ -80,7 +85,28 @@ impl Manifest {
                 "a manifest of {cells} cells and {pipelines} policies"
             )));
         }
+        manifest.check()?;
         Ok(manifest)
+    }
+
+    /// Whether there are not too many samples, or tokens of one.
+    ///
+    /// # Errors
+    ///
+    /// There are, with the numbers.
+    pub fn check(&self) -> Result<()> {
+        if self.n_samples().is_none_or(|n_samples| n_samples > MOST_SAMPLES) {
+            let (cells, prompts, n) = (self.pipelines.len(), self.prompts.len(), self.n);
+            let what = format!("{cells} cells × {prompts} prompts × {n} samples are too many");
+            return Err(Error::new(format!("{what}, at most {MOST_SAMPLES} together")));
+        }
+        let of_prompts = self.prompts.iter().map(|prompt| prompt.n_tokens);
+        match of_prompts.chain([self.max_new_tokens]).find(|&n_tokens| n_tokens > MOST_TOKENS) {
+            Some(n_tokens) => {
+                Err(Error::new(format!("{n_tokens} tokens are too many, at most {MOST_TOKENS}")))
+            }
+            None => Ok(()),
+        }
     }
 
     /// As JSON, for its file.

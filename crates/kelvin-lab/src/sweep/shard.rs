@@ -18,14 +18,41 @@ use crate::Error;
 /// # Ok::<(), kelvin_lab::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Parts")]
 pub struct Shard {
     index: usize,
     of: usize,
 }
 
+/// More parts than this are taken for a slip of the finger.
+const MOST: usize = 10_000;
+
+/// The numbers of a shard, which nobody has looked at yet.
+#[derive(Deserialize)]
+struct Parts {
+    index: usize,
+    of: usize,
+}
+
+impl TryFrom<Parts> for Shard {
+    type Error = Error;
+
+    fn try_from(Parts { index, of }: Parts) -> Result<Self, Error> {
+        Self::new(index, of).ok_or_else(|| refusal(&format!("{index}/{of}")))
+    }
+}
+
+fn refusal(text: &str) -> Error {
+    Error::new(format!("shard {text:?} is not i/n with 1 ≤ i ≤ n ≤ {MOST}, such as 3/16"))
+}
+
 impl Shard {
     /// All of it.
     pub const WHOLE: Self = Self { index: 1, of: 1 };
+
+    fn new(index: usize, of: usize) -> Option<Self> {
+        (1 <= index && index <= of && of <= MOST).then_some(Self { index, of })
+    }
 
     /// Which part, from 1 on.
     pub fn index(self) -> usize {
@@ -55,9 +82,6 @@ impl FromStr for Shard {
     fn from_str(text: &str) -> Result<Self, Error> {
         let parts = text.split_once('/');
         let parts = parts.and_then(|(index, of)| Some((index.parse().ok()?, of.parse().ok()?)));
-        match parts {
-            Some((index, of)) if 1 <= index && index <= of => Ok(Self { index, of }),
-            _ => Err(Error::new(format!("shard {text:?} is not i/n with 1 ≤ i ≤ n, such as 3/16"))),
-        }
+        parts.and_then(|(index, of)| Self::new(index, of)).ok_or_else(|| refusal(text))
     }
 }

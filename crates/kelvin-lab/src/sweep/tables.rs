@@ -10,6 +10,8 @@ use crate::{Result, Sample};
 
 /// Rows of a group, about: what a reader holds at once.
 const GROUP: usize = 1 << 16;
+/// Tokens of a group of samples, about.
+const GROUP_TOKENS: usize = 1 << 20;
 
 /// Writes a row for each sample: its place, the values of its cell, its text and tokens, its numbers.
 ///
@@ -43,11 +45,14 @@ pub fn write_samples(
     ]));
     columns.extend(metrics().map(|metric| (metric.json_name(), Kind::Optional)));
     let mut table = Table::new(sink, "samples", &columns)?;
-    let mut waiting = Vec::new();
+    let (mut waiting, mut n_tokens) = (Vec::new(), 0);
     for sample in samples {
-        waiting.push(sample?);
-        if waiting.len() == GROUP {
+        let sample = sample?;
+        n_tokens += sample.token_ids.len();
+        waiting.push(sample);
+        if waiting.len() >= GROUP || n_tokens >= GROUP_TOKENS {
             table.group(sample_columns(manifest, &axes, &mem::take(&mut waiting)))?;
+            n_tokens = 0;
         }
     }
     if !waiting.is_empty() {
@@ -139,6 +144,9 @@ pub fn write_steps(
     let (mut waiting, mut n_rows) = (Vec::new(), 0);
     for sample in samples {
         let sample = sample?;
+        if sample.token_ids.is_empty() {
+            continue;
+        }
         n_rows += sample.token_ids.len();
         waiting.push(sample);
         if n_rows >= GROUP {

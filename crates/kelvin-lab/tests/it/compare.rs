@@ -382,9 +382,58 @@ fn differences_pair_samples_and_metrics_of_nothing_have_none() {
     for metric in kelvin_lab::measure::ALL {
         let same = difference(metric, &of(&short), &of(&short));
         assert!(same.is_none_or(|it| it.value.to_bits() == 0), "{}", metric.name);
-        assert_eq!(difference(metric, &of(&short), &of(&long[..7])), None);
+        assert_eq!(difference(metric, &of(&short[..4]), &of(&long[4..])), None, "no pair");
+        assert_eq!(difference(metric, &of(&short), &[]), None, "other prompts");
         assert_eq!(estimate(metric, &[]), None);
     }
+}
+
+#[test]
+fn samples_pair_by_their_numbers_where_some_have_failed() {
+    let of_length = |at: u32, more: usize| sample(at, &vec![1; at as usize + more], "length");
+    let short: Vec<Sample> = (0..8).filter(|&at| at != 2).map(|at| of_length(at, 1)).collect();
+    let long: Vec<Sample> = (0..8).filter(|&at| at != 5).map(|at| of_length(at, 2)).collect();
+    let metric = find("length").expect("known");
+    let found = difference(metric, &of(&short), &of(&long)).expect("six pairs");
+    let interval = found.interval.expect("six pairs");
+    for number in [found.value, interval.low, interval.high] {
+        close("one token more in every pair", number, 1.0, 1e-14);
+    }
+    // two prompts with the same samples vary as one does, also where one has lost the first sample
+    let (base, groups) = ([of(&short), of(&long)].concat(), [of(&long), of(&long)].concat());
+    let found = difference(metric, &base, &groups).expect("they pair");
+    let interval = found.interval.expect("they pair");
+    for number in [found.value, interval.low, interval.high] {
+        close("in one of two prompts", number, 0.5, 1e-14);
+    }
+}
+
+#[test]
+fn a_prompt_that_loses_its_number_takes_the_interval() {
+    let of_lengths = |lengths: [u32; 3]| -> Vec<Sample> {
+        let tokens = |n: u32| (0..n).collect::<Vec<u32>>();
+        (0..).zip(lengths).map(|(at, n)| sample(at, &tokens(n), "length")).collect()
+    };
+    // without its first sample the first prompt has no pair of tokens
+    let (first, second) = (of_lengths([2, 1, 1]), of_lengths([2, 2, 2]));
+    for prompts in [of(&first), [of(&first), of(&second)].concat()] {
+        for name in ["distinct-2", "rep-2"] {
+            let found = estimate(find(name).expect("known"), &prompts).expect("pairs");
+            assert_eq!(found.interval, None, "{name}");
+        }
+        let length = estimate(find("length").expect("known"), &prompts).expect("samples");
+        assert!(length.interval.is_some());
+    }
+    // a prompt that never had it is not part of the number
+    let none = of_lengths([1, 1, 1]);
+    let metric = find("distinct-2").expect("known");
+    let beside = estimate(metric, &[of(&none), of(&second)].concat());
+    assert_eq!(beside, estimate(metric, &of(&second)));
+    assert!(beside.is_some_and(|it| it.interval.is_some()));
+    // nor of a difference, on either side
+    let (with, without) = ([of(&second), of(&second)].concat(), [of(&none), of(&second)].concat());
+    let apart = difference(metric, &with, &without).expect("the second prompt");
+    assert_eq!(apart.value.to_bits(), 0);
 }
 
 #[test]

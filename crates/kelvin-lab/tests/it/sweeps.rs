@@ -106,9 +106,52 @@ fn what_is_no_grid_is_told() {
     for (texts, error) in expected {
         assert_eq!(told(texts), error);
     }
-    for shard in ["", "0/3", "4/3", "1", "1/0", "-1/2", "1/2/3"] {
+    for shard in ["1/10001", "", "0/3", "4/3", "1", "1/0", "-1/2", "1/2/3"] {
         assert!(shard.parse::<Shard>().is_err(), "{shard}");
     }
+}
+
+/// What is said of a manifest as JSON, changed so.
+fn told_of(change: impl FnOnce(&mut serde_json::Value)) -> String {
+    let sound = manifest(&["temperature=1,2"], 2, "1/1").to_json();
+    assert!(Manifest::read(&sound).is_ok());
+    let mut json = serde_json::from_str(&sound).expect("JSON");
+    change(&mut json);
+    let error = Manifest::read(&json.to_string()).expect_err("no sweep has it");
+    let cause = std::error::Error::source(&error).map(ToString::to_string);
+    let cause = cause.iter().filter_map(|cause| cause.split(" at line ").next());
+    [&*error.to_string()].into_iter().chain(cause).collect::<Vec<_>>().join(": ")
+}
+
+#[test]
+fn a_manifest_that_no_sweep_has_is_refused() {
+    use serde_json::json;
+    let part = |index: u64, of: u64| told_of(|it| it["shard"] = json!({"index": index, "of": of}));
+    for (index, of) in [(1, 0), (0, 1), (0, 0), (3, 2), (1, 1_000_000_000_000), (1, u64::MAX)] {
+        let expected =
+            format!("shard \"{index}/{of}\" is not i/n with 1 ≤ i ≤ n ≤ 10000, such as 3/16");
+        assert_eq!(part(index, of), format!("not the manifest of a sweep: {expected}"));
+    }
+    let axis = |name: &str, n: u32| json!({"name": name, "values": (0..n).map(|at| at.to_string()).collect::<Vec<_>>()});
+    let grid = |axes: Vec<serde_json::Value>| told_of(|it| it["grid"] = axes.into());
+    let single = kelvin::stage::ALL.iter().filter(|info| !info.takes_list());
+    let many = grid(single.map(|info| axis(info.name, 1000)).collect());
+    assert!(many.ends_with(" × 1000 = beyond counting cells, at most 10000"), "{many}");
+    let wrong = "not the manifest of a sweep: ";
+    assert_eq!(grid(vec![axis("top-k", 0)]), format!("{wrong}top-k has no value"));
+    let twice = grid(vec![axis("top-k", 2), axis("top-k", 2)]);
+    assert_eq!(twice, format!("{wrong}top-k is in the grid twice; give all its values together"));
+    let unknown = grid(vec![axis("0", 2); 64]);
+    assert!(unknown.starts_with(&format!("{wrong}no parameter \"0\"")), "{unknown}");
+    let alias = grid(vec![axis("top_k", 2)]);
+    assert_eq!(alias, format!("{wrong}the grid has top_k, whose name is top-k"));
+    assert_eq!(grid(vec![axis("top-k", 3)]), "a manifest of 3 cells and 2 policies");
+    let expected =
+        "2 cells × 2 prompts × 4294967295 samples are too many, at most 10000000 together";
+    assert_eq!(told_of(|it| it["n"] = u32::MAX.into()), expected);
+    let expected = "18446744073709551615 tokens are too many, at most 4294967295";
+    assert_eq!(told_of(|it| it["prompts"][1]["n_tokens"] = u64::MAX.into()), expected);
+    assert_eq!(told_of(|it| it["max_new_tokens"] = u64::MAX.into()), expected);
 }
 
 #[test]
@@ -293,6 +336,27 @@ mod tables {
         for table in written(&manifest, &[]) {
             assert!(rows(table).is_empty());
         }
+    }
+
+    #[test]
+    fn long_samples_make_small_groups() {
+        let manifest = manifest(&["temperature=1,2"], 1, "1/1");
+        let n = 1 << 20;
+        let long = |key| Sample {
+            token_ids: vec![1; n],
+            raw_logprobs: vec![0.0; n],
+            logprobs: vec![0.0; n],
+            raw_entropies: vec![0.0; n],
+            entropies: vec![0.0; n],
+            kept: vec![1; n],
+            ..Sample::new(key, 0)
+        };
+        let mut bytes = Vec::new();
+        write_samples(&mut bytes, &manifest, manifest.keys().map(|key| Ok(long(key))))
+            .expect("a Vec takes everything");
+        let reader = SerializedFileReader::new(bytes::Bytes::from(bytes)).expect("a table");
+        let rows = |at: usize| reader.metadata().row_group(at).num_rows();
+        assert_eq!((reader.num_row_groups(), [0, 1, 2, 3].map(rows)), (4, [1; 4]));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::All;
 use super::page::texts;
-use super::row::Row;
+use super::row::{Parting, Row};
 
 /// The object.
 pub(super) fn object(all: &All<'_>) -> Value {
@@ -23,7 +23,7 @@ pub(super) fn object(all: &All<'_>) -> Value {
         "coupled": plan.is_coupled,
         "level": LEVEL,
         "resamples": N_RESAMPLES,
-        "again": plan.again(all.prompts, false),
+        "again": plan.again.to_string(),
         "rows": all.rows.iter().enumerate().map(|(at, row)| row_object(at, row, &base, all)).collect::<Value>(),
     })
 }
@@ -37,7 +37,6 @@ fn row_object(at: usize, row: &Row, base: &[Group<'_>], all: &All<'_>) -> Value 
             differences.insert(metric.json_name(), number(difference(metric, base, &groups)));
         }
     }
-    let (median, equal) = row.divergence();
     json!({
         "policy": row.policy,
         "pipeline": row.pipeline,
@@ -45,15 +44,18 @@ fn row_object(at: usize, row: &Row, base: &[Group<'_>], all: &All<'_>) -> Value 
         "stream": all.plan.stream(at % all.plan.policies.len().max(1)),
         "metrics": metrics,
         "differences": differences,
-        "first_divergence": {"median": median, "never": equal},
+        "first_divergence": row.leaving().map(|it| json!({"median": it.median, "never": it.never})),
         "frontier": all.reference.and_then(|reference| frontier(&texts(row), reference)),
-        "samples": row.samples.iter().zip(&row.parted).map(|(sample, parted)| json!({
+        "samples": row.samples.iter().zip(&row.partings).map(|(sample, parting)| json!({
             "prompt": sample.prompt,
             "sample": sample.sample,
             "text": sample.text,
             "token_ids": sample.token_ids,
             "finish_reason": sample.finish,
-            "first_divergence": parted.map(|(parted, _)| parted.at),
+            "first_divergence": match parting {
+                Parting::After { tokens, .. } => Some(tokens),
+                Parting::Never | Parting::Alone => None,
+            },
         })).collect::<Value>(),
         "failures": row.failures,
     })

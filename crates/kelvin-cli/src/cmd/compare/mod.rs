@@ -17,13 +17,14 @@ use kelvin_lab::measure::{self, ByteBigrams, Metric};
 
 use self::policy::Named;
 use self::row::Row;
+use crate::again::Again;
 use crate::args::policy::text;
 use crate::args::randomness::Randomness;
 use crate::console::Console;
 use crate::exit::{Code, Failure};
 use crate::playback;
 use crate::term::text::quoted;
-use crate::{models, suggest};
+use crate::{models, prompts, suggest};
 
 /// What one model is tried with where nobody says.
 const POLICIES: [&str; 3] = ["greedy", "balanced", "creative"];
@@ -38,7 +39,7 @@ pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Cod
     if text(matches, "example").is_some() {
         return single::run(matches, &plan, console);
     }
-    let prompts = prompts(matches)?;
+    let prompts = some_prompts(matches)?;
     let metrics = metrics(matches)?;
     let reference = reference(matches)?;
     let names = model_names(matches);
@@ -51,7 +52,8 @@ pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Cod
     playback::listen_for_interrupts()?;
     let mut rows: Vec<Row> = Vec::new();
     for name in names {
-        rows.extend(row::of_model(name, matches, (&plan, &prompts), console)?);
+        let more = row::of_model(name, matches, (&plan, &prompts), rows.first(), console)?;
+        rows.extend(more);
         if playback::is_interrupted() {
             break;
         }
@@ -88,8 +90,8 @@ pub(crate) struct Plan {
     pub(crate) randomness: Randomness,
     /// Whether all policies share their random numbers.
     pub(crate) is_coupled: bool,
-    /// The command that does it again, all but its prompts and policies.
-    again: Vec<String>,
+    /// The command that gives the same numbers.
+    pub(crate) again: Again,
     /// Samples shown of each prompt.
     show: u32,
     /// The page that is written.
@@ -119,42 +121,10 @@ impl Plan {
         let n = matches.get_one("n").copied().unwrap_or(1);
         let max_new_tokens = matches.get_one::<u32>("max-new-tokens").map_or(1, |&n| n as usize);
         let is_coupled = !matches.get_flag("independent");
-        let mut again = Vec::new();
-        for name in ["prompts", "example", "target"] {
-            again.extend(text(matches, name).map(|value| format!("--{name} {}", quoted(value))));
-        }
-        if let Some(counts) = matches.get_many::<u64>("observed") {
-            let counts: Vec<String> = counts.map(u64::to_string).collect();
-            again.push(format!("--observed {}", counts.join(",")));
-        }
-        for model in model_names(matches).into_iter().flatten() {
-            again.push(format!("-m {}", quoted(model)));
-        }
-        for stop in matches.get_many::<String>("stop").into_iter().flatten() {
-            again.push(format!("--stop {}", quoted(stop)));
-        }
+        let again = again(matches, &policies, randomness.seed);
         let show = matches.get_one("show").copied().unwrap_or(1);
         let report = text(matches, "report").map(PathBuf::from);
         Ok(Self { policies, n, max_new_tokens, randomness, is_coupled, again, show, report })
-    }
-
-    /// The command that gives the same numbers.
-    pub(crate) fn again(&self, prompts: &[String], is_single: bool) -> String {
-        let mut words = vec!["kelvin compare".to_owned()];
-        if !self.again.iter().any(|word| word.starts_with("--prompts")) {
-            words.extend(prompts.iter().map(|prompt| quoted(prompt)));
-        }
-        words.extend(self.again.iter().cloned());
-        words.extend(self.policies.iter().map(|it| format!("-s {}", quoted(&it.label))));
-        words.push(format!("-n {}", self.n));
-        if !is_single {
-            words.push(format!("--max-new-tokens {}", self.max_new_tokens));
-        }
-        words.push(format!("--seed {}", self.randomness.seed));
-        if !self.is_coupled {
-            words.push("--independent".to_owned());
-        }
-        words.join(" ")
     }
 
     /// The stream of a policy's random numbers: 0 for all, or its place from 1 on.
@@ -169,33 +139,30 @@ fn model_names(matches: &ArgMatches) -> Vec<Option<&str>> {
     named.map_or_else(|| vec![None], |names| names.map(|name| Some(name.as_str())).collect())
 }
 
-/// The prompts that were typed, and those of the file, one in each line that is not empty.
-fn prompts(matches: &ArgMatches) -> Result<Vec<String>> {
-    let typed = matches.get_many::<String>("prompt").into_iter().flatten();
-    let mut prompts: Vec<String> = typed.cloned().collect();
-    if let Some(file) = text(matches, "prompts") {
-        let lines = read(file)?;
-        prompts.extend(lines.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned));
-        if prompts.is_empty() {
-            return Err(Failure::read(format!("{file}: no prompt"))
-                .hint("one in each line")
-                .into());
-        }
-    }
-    if prompts.is_empty() {
-        let failure = Failure::typed("nothing to compare on");
-        return Err(failure.hint("give a PROMPT, --prompts FILE or --example NAME").into());
-    }
-    Ok(prompts)
+/// The command line that gives the same numbers, whatever is a default by then.
+fn again(matches: &ArgMatches, policies: &[Named], seed: u64) -> Again {
+    let policies: Vec<String> =
+        policies.iter().map(|it| format!("-s {}", quoted(&it.label))).collect();
+    let number = |name: &str| matches.get_one::<u32>(name).copied().unwrap_or(1);
+    let is_of_model = text(matches, "example").is_none();
+    let length = is_of_model.then(|| format!("--max-new-tokens {}", number("max-new-tokens")));
+    Again::of("compare", matches)
+        .saying("report", None)
+        .saying("dialect", None) // the policies say theirs
+        .saying("policy", Some(policies.join(" ")))
+        .saying("n", Some(format!("-n {}", number("n"))))
+        .saying("max-new-tokens", length)
+        .saying("seed", Some(format!("--seed {seed}")))
 }
 
-fn read(path: &str) -> Result<String, Failure> {
-    let found = if path == "-" {
-        std::io::read_to_string(std::io::stdin())
-    } else {
-        std::fs::read_to_string(path)
-    };
-    found.map_err(|error| Failure::read(format!("cannot read {path}")).caused_by(error))
+/// At least one prompt.
+fn some_prompts(matches: &ArgMatches) -> Result<Vec<String>, Failure> {
+    let prompts = prompts::read(matches)?;
+    if prompts.is_empty() {
+        let failure = Failure::typed("nothing to compare on");
+        return Err(failure.hint("give a PROMPT, --prompts FILE or --example NAME"));
+    }
+    Ok(prompts)
 }
 
 /// The columns of the table.
@@ -217,7 +184,7 @@ fn metrics(matches: &ArgMatches) -> Result<Vec<&'static Metric>, Failure> {
 /// The text that samples are held to.
 fn reference(matches: &ArgMatches) -> Result<Option<ByteBigrams>, Failure> {
     let Some(path) = text(matches, "reference") else { return Ok(None) };
-    let bytes = ByteBigrams::of([read(path)?.as_str()]);
+    let bytes = ByteBigrams::of([prompts::text_of(path)?.as_str()]);
     if bytes.total() == 0 {
         return Err(Failure::read(format!("{path}: the reference has no two bytes")));
     }

@@ -6,8 +6,9 @@ use anyhow::Result;
 use kelvin_lab::compare::{Estimate, N_RESAMPLES, difference, estimate};
 use kelvin_lab::measure::{ByteBigrams, Metric, Rule, frontier};
 
-use super::row::Row;
+use super::row::{Leaving, Row};
 use super::{All, side_by_side};
+use crate::again::Again;
 use crate::console::Console;
 use crate::term::number::{count, counted};
 use crate::term::paragraph;
@@ -35,11 +36,11 @@ pub(super) fn write(
     writeln!(console.out)?;
     legend(all, metrics, console)?;
     side_by_side::write(all, console)?;
-    Ok(again(&all.plan.again(all.prompts, false), console)?)
+    Ok(again(&all.plan.again, console)?)
 }
 
 /// The command that does it again, on one line, so that a shell can have it.
-pub(super) fn again(command: &str, console: &mut Console<'_>) -> io::Result<()> {
+pub(super) fn again(command: &Again, console: &mut Console<'_>) -> io::Result<()> {
     let quiet = theme::QUIET;
     writeln!(console.out, "{quiet}again{quiet:#}    {command}")
 }
@@ -177,14 +178,16 @@ fn legend(all: &All<'_>, metrics: &[&'static Metric], console: &mut Console<'_>)
 
 /// `B leaves A at token 3 (median), 2 of 32 never`.
 fn parting(letter: &str, row: &Row, all: &All<'_>) -> String {
-    if all.rows[0].model != row.model {
+    if !row.is_of_model(&all.rows[0]) {
         return format!("{letter} is another model, tokens do not compare");
     }
-    let (median, equal) = row.divergence();
+    let Some(Leaving { median, never, pairs }) = row.leaving() else {
+        return format!("{letter} has no sample that A has too");
+    };
     let Some(median) = median else { return format!("{letter} is A in every sample") };
-    let never = match equal {
+    let never = match never {
         0 => String::new(),
-        equal => format!(", {} of {} never", count(equal), count(row.parted.len())),
+        never => format!(", {} of {} never", count(never), count(pairs)),
     };
     let median = median + 1.0;
     format!("{letter} leaves A at token {median} (median){never}")

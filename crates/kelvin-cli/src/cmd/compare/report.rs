@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
-use kelvin_lab::report::{Compared, Comparison};
+use kelvin_lab::report::{Compared, Comparison, Measured};
 
 use super::{All, page};
 use crate::console::Console;
@@ -23,12 +23,12 @@ pub(super) fn write(all: &All<'_>, path: &Path, console: &mut Console<'_>) -> Re
     Ok(console.talk(&format!("report: {}", path.display()))?)
 }
 
-fn comparison<'a>(all: &All<'a>) -> Comparison<'a> {
-    let row = |row: &'a super::Row| Compared {
+fn comparison(all: &All<'_>) -> Comparison {
+    let row = |row: &super::Row| Compared {
         label: page::name(all, row),
         pipeline: row.pipeline.clone(),
         origins: "command line".to_owned(),
-        groups: row.groups(all.prompts),
+        measured: Measured::of(&row.groups(all.prompts)),
         stories: row.stories.clone(),
     };
     let plan = all.plan;
@@ -44,7 +44,7 @@ fn comparison<'a>(all: &All<'a>) -> Comparison<'a> {
         lead,
         rows: all.rows.iter().map(row).collect(),
         facts: facts(all),
-        command: plan.again(all.prompts, false),
+        command: plan.again.clone().saying("report", Some("--report FILE".to_owned())).to_string(),
     }
 }
 

@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::ArgMatches;
 use kelvin::TokenId;
 use kelvin_lab::Sample;
-use kelvin_lab::compare::{Divergence, first_divergence};
+use kelvin_lab::compare::{first_divergence, percentile};
 use kelvin_lab::measure::Group;
 use kelvin_lab::report::Story;
 use kelvin_lm::generate::{Context, Detok};
@@ -37,8 +37,8 @@ pub(crate) struct Row {
     pub(crate) facts: (String, Value),
     /// Its samples, by prompt and number.
     pub(crate) samples: Vec<Sample>,
-    /// How many beginning bytes of each sample's text are those of the first row's.
-    pub(crate) parted: Vec<Option<(Divergence, usize)>>,
+    /// Where each sample leaves the first row's of the same prompt and number.
+    pub(crate) partings: Vec<Parting>,
     /// Tokens per second, over all of its samples.
     pub(crate) speed: Option<f64>,
     /// Samples that could not go on, and why.
@@ -47,7 +47,30 @@ pub(crate) struct Row {
     pub(crate) stories: Vec<Story>,
 }
 
-/// The rows of a model, one for each policy; fewer where Ctrl-C ends it.
+/// How a sample goes with the first row's of the same prompt and number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Parting {
+    /// There is none, because it could not go on; or it is of another model, and tokens do not compare.
+    Alone,
+    /// They are the same.
+    Never,
+    /// It leaves after so many tokens, which are so many bytes of its text.
+    After { tokens: usize, bytes: usize },
+}
+
+/// Where a row leaves the first one.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Leaving {
+    /// The median number of tokens before a sample leaves; nothing where none does.
+    pub(crate) median: Option<f64>,
+    /// How many samples never do.
+    pub(crate) never: usize,
+    /// How many samples both rows have.
+    pub(crate) pairs: usize,
+}
+
+/// The rows of a model, one for each policy; fewer where Ctrl-C ends it. They are held to the `first`
+/// row of all, or to their own where it is among them.
 ///
 /// # Errors
 ///
@@ -56,6 +79,7 @@ pub(super) fn of_model(
     name: Option<&str>,
     matches: &ArgMatches,
     (plan, prompts): (&Plan, &[String]),
+    first: Option<&Row>,
     console: &mut Console<'_>,
 ) -> Result<Vec<Row>> {
     let (checkpoint, card) = load::open_named(name, console)?;
@@ -79,7 +103,8 @@ pub(super) fn of_model(
         if plan.report.is_some() {
             row.stories = stories((plan, place), &loaded, &prompts, &row)?;
         }
-        row.parted = parted(rows.first().unwrap_or(&row), &row, &loaded.tokenizer);
+        let first = first.or(rows.first()).unwrap_or(&row);
+        row.partings = partings(first, &row, &loaded.tokenizer);
         rows.push(row);
     }
     Ok(rows)
@@ -137,7 +162,7 @@ fn run(
         model: loaded.card.name.clone(),
         facts: (loaded.facts().join(" · "), facts(loaded)),
         samples,
-        parted: Vec::new(),
+        partings: Vec::new(),
         speed: (seconds > 0.0 && n_tokens > 0).then(|| n_tokens as f64 / seconds),
         failures,
         stories: Vec::new(),
@@ -169,15 +194,21 @@ fn facts(loaded: &Loaded) -> Value {
     facts
 }
 
-/// Where each sample parts from the first row's of the same prompt and number, and how many bytes of its
-/// text come before.
-fn parted(first: &Row, row: &Row, tokenizer: &Tokenizer) -> Vec<Option<(Divergence, usize)>> {
-    let part = |sample: &Sample| {
-        let other = first.sample(sample.prompt, sample.sample)?;
-        let parted = first_divergence(&other.token_ids, &sample.token_ids)?;
-        Some((parted, common_bytes(&sample.token_ids[..parted.at], &sample.text, tokenizer)))
+/// Where each sample leaves the first row's of the same prompt and number.
+fn partings(first: &Row, row: &Row, tokenizer: &Tokenizer) -> Vec<Parting> {
+    let of = |sample: &Sample| {
+        let other = first.sample(sample.prompt, sample.sample);
+        let Some(other) = other.filter(|_| row.is_of_model(first)) else { return Parting::Alone };
+        match first_divergence(&other.token_ids, &sample.token_ids) {
+            None => Parting::Never,
+            Some(parted) => {
+                let same = &sample.token_ids[..parted.at];
+                let bytes = common_bytes(same, &sample.text, tokenizer);
+                Parting::After { tokens: parted.at, bytes }
+            }
+        }
     };
-    row.samples.iter().map(part).collect()
+    row.samples.iter().map(of).collect()
 }
 
 /// How many bytes of a text its first tokens wrote.
@@ -202,12 +233,25 @@ impl Row {
         self.samples.iter().find(|sample| (sample.prompt, sample.sample) == (prompt, number))
     }
 
-    /// The median number of tokens before a sample parts from the first row's, and how many never do.
-    pub(crate) fn divergence(&self) -> (Option<f64>, usize) {
-        let mut places: Vec<f64> =
-            self.parted.iter().flatten().map(|(parted, _)| parted.at as f64).collect();
+    /// Whether another row is of the same model, so that tokens compare.
+    pub(crate) fn is_of_model(&self, other: &Self) -> bool {
+        self.facts.1 == other.facts.1
+    }
+
+    /// Where it leaves the first row; nothing where they have no sample of one model in common.
+    pub(crate) fn leaving(&self) -> Option<Leaving> {
+        let mut leaving = Leaving { median: None, never: 0, pairs: 0 };
+        let mut places: Vec<f64> = Vec::new();
+        for parting in &self.partings {
+            match parting {
+                Parting::Alone => continue,
+                Parting::Never => leaving.never += 1,
+                Parting::After { tokens, .. } => places.push(*tokens as f64),
+            }
+            leaving.pairs += 1;
+        }
         places.sort_by(f64::total_cmp);
-        let median = kelvin_lab::compare::percentile(&places, 0.5);
-        (median, self.parted.len() - places.len())
+        leaving.median = percentile(&places, 0.5);
+        (leaving.pairs > 0).then_some(leaving)
     }
 }

@@ -4,7 +4,7 @@ use std::io;
 
 use super::All;
 use super::page::{letter, name, title};
-use super::row::Row;
+use super::row::{Parting, Row};
 use crate::console::Console;
 use crate::term::text::{cut, harmless, padding, width};
 use crate::term::theme;
@@ -73,15 +73,15 @@ fn line(cells: &[String], columns: usize) -> String {
 
 /// A sample's text, the sign in it where it leaves the first row's.
 fn text(row: &Row, prompt: usize, number: u32) -> String {
-    let is_it = |sample: &&kelvin_lab::Sample| (sample.prompt, sample.sample) == (prompt, number);
-    let Some(sample) = row.samples.iter().find(is_it) else { return "(failed)".to_owned() };
-    let place = row.samples.iter().position(|other| std::ptr::eq(other, sample));
-    match place.and_then(|place| row.parted.get(place).copied().flatten()) {
-        Some((_, bytes)) => {
-            let (same, own) = sample.text.split_at(bytes);
+    let is_it = |sample: &kelvin_lab::Sample| (sample.prompt, sample.sample) == (prompt, number);
+    let mut samples = row.samples.iter().zip(&row.partings);
+    match samples.find(|(sample, _)| is_it(sample)) {
+        None => "(failed)".to_owned(),
+        Some((sample, Parting::After { bytes, .. })) => {
+            let (same, own) = sample.text.split_at(*bytes);
             harmless(&format!("{same}{PARTING}{own}")).into_owned()
         }
-        None => harmless(&sample.text).into_owned(),
+        Some((sample, Parting::Never | Parting::Alone)) => harmless(&sample.text).into_owned(),
     }
 }
 

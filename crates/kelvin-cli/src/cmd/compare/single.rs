@@ -159,7 +159,7 @@ fn write(single: &Single<'_>, console: &mut Console<'_>) -> Result<()> {
     ] {
         paragraph::write(console.out, label, &[told], console.width)?;
     }
-    Ok(super::page::again(&single.plan.again(&[], true), console)?)
+    Ok(super::page::again(&single.plan.again, console)?)
 }
 
 fn object(single: &Single<'_>) -> Value {
@@ -201,7 +201,7 @@ fn object(single: &Single<'_>) -> Value {
         "n": plan.n,
         "seed": plan.randomness.seed,
         "coupled": plan.is_coupled,
-        "again": plan.again(&[], true),
+        "again": plan.again.to_string(),
         "rows": single.all.iter().enumerate().map(of).collect::<Value>(),
     })
 }

@@ -51,7 +51,7 @@ pub(super) fn run(
         .collect();
     // scores of rows that share their random numbers are no independent ones
     let is_independent = is_elsewhere || !single.plan.is_coupled;
-    let joint = joint(&answers).filter(|_| is_independent);
+    let joint = Joint::of(&answers, is_independent);
     if is_json {
         return Ok(console.json(&object(single, target, &answers, joint))?);
     }
@@ -89,10 +89,66 @@ fn checked(counts: Vec<u64>, single: &Single<'_>) -> Result<Vec<u64>, Failure> {
     }
 }
 
-/// The scores of all rows together.
-fn joint(answers: &[Answer<'_>]) -> Option<ChiSquare> {
-    let scores: Vec<f64> = answers.iter().filter_map(|answer| answer.verdict.z).collect();
-    (scores.len() > 1).then(|| ChiSquare::of_scores(&scores))
+/// What all rows say together.
+#[derive(Debug, Clone, Copy)]
+enum Joint {
+    /// A row has a count that its law rules out.
+    Impossible,
+    /// Of so many rows, at most one leaves anything to chance.
+    TooFew { rows: usize },
+    /// They share their random numbers.
+    Coupled,
+    /// The scores, and how many rows have none, because their counts are the only ones there can be.
+    Tested(ChiSquare, usize),
+}
+
+impl Joint {
+    fn of(answers: &[Answer<'_>], is_independent: bool) -> Self {
+        let is_certain = |verdict: &Verdict| verdict.z.is_none();
+        let mut verdicts = answers.iter().map(|answer| &answer.verdict);
+        if verdicts.any(|verdict| is_certain(verdict) && !verdict.is_plausible()) {
+            return Self::Impossible;
+        }
+        let scores: Vec<f64> = answers.iter().filter_map(|answer| answer.verdict.z).collect();
+        let rows = answers.len();
+        match scores.len() {
+            0 | 1 => Self::TooFew { rows },
+            _ if !is_independent => Self::Coupled,
+            n => Self::Tested(ChiSquare::of_scores(&scores), rows - n),
+        }
+    }
+
+    fn told(self) -> String {
+        match self {
+            Self::Impossible => "all rows together: p 0, a row has what its law rules out".to_owned(),
+            Self::TooFew { rows: 1 } => "one row has nothing to be taken together with".to_owned(),
+            Self::TooFew { .. } => {
+                "fewer than two rows leave anything to chance, so none are taken together".to_owned()
+            }
+            Self::Coupled => {
+                "rows share their random numbers, so they are not taken together; --independent does"
+                    .to_owned()
+            }
+            Self::Tested(ChiSquare { statistic, df, p_value }, certain) => {
+                let certain = match certain {
+                    0 => String::new(),
+                    1 => "; one row leaves nothing to chance".to_owned(),
+                    n => format!("; {} rows leave nothing to chance", count(n)),
+                };
+                let test = format!("χ² {statistic:.2} with {df} df, p {p_value:.3}");
+                format!("all rows together: {test}{certain}")
+            }
+        }
+    }
+
+    fn json(self) -> Value {
+        let (chi_square, df, p_value) = match self {
+            Self::Impossible => (None, None, 0.0),
+            Self::TooFew { .. } | Self::Coupled => return Value::Null,
+            Self::Tested(test, _) => (Some(test.statistic), Some(test.df), test.p_value),
+        };
+        json!({"chi_square": chi_square, "df": df, "p_value": p_value})
+    }
 }
 
 fn table(target: &str, answers: &[Answer<'_>]) -> Table {
@@ -126,34 +182,20 @@ fn shown(n: u64) -> String {
     usize::try_from(n).map_or_else(|_| n.to_string(), count)
 }
 
-fn notes(single: &Single<'_>, joint: Option<ChiSquare>, console: &mut Console<'_>) -> Result<()> {
-    let joint = match joint {
-        Some(ChiSquare { statistic, df, p_value }) => {
-            format!("all rows together: χ² {statistic:.2} with {df} df, p {p_value:.3}")
-        }
-        None => {
-            "rows share their random numbers, so they are not taken together; --independent does"
-                .to_owned()
-        }
-    };
+fn notes(single: &Single<'_>, joint: Joint, console: &mut Console<'_>) -> Result<()> {
     for (label, told) in [
         ("p", "exact: no draw is needed for it".to_owned()),
         ("interval", "Clopper–Pearson, of the true share, from the draws alone".to_owned()),
         ("p-value", "exact two-sided binomial test; below 0.05 the draws do not fit p".to_owned()),
         ("n", format!("draws that give the share a standard error of {}", ERRORS[0])),
-        ("joint", joint),
+        ("joint", joint.told()),
     ] {
         paragraph::write(console.out, label, &[told], console.width)?;
     }
-    Ok(super::page::again(&single.plan.again(&[], true), console)?)
+    Ok(super::page::again(&single.plan.again, console)?)
 }
 
-fn object(
-    single: &Single<'_>,
-    target: &str,
-    answers: &[Answer<'_>],
-    joint: Option<ChiSquare>,
-) -> Value {
+fn object(single: &Single<'_>, target: &str, answers: &[Answer<'_>], joint: Joint) -> Value {
     let of = |Answer { drawn, verdict }: &Answer<'_>| {
         json!({
             "policy": drawn.policy,
@@ -180,9 +222,7 @@ fn object(
         "seed": single.plan.randomness.seed,
         "coupled": single.plan.is_coupled,
         "rows": answers.iter().map(of).collect::<Value>(),
-        "joint": joint.map(|joint| json!({
-            "chi_square": joint.statistic, "df": joint.df, "p_value": joint.p_value,
-        })),
-        "again": single.plan.again(&[], true),
+        "joint": joint.json(),
+        "again": single.plan.again.to_string(),
     })
 }

@@ -2,10 +2,11 @@
 
 use anyhow::{Context as _, Result};
 use clap::parser::ValueSource;
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use clap::{Arg, ArgMatches, Command};
 use kelvin_lab::sweep::Grid;
 use kelvin_lm::defaults::GenerationDefaults;
 
+use crate::again;
 use crate::args::policy;
 use crate::exit::Failure;
 use crate::experiment::Cell;
@@ -75,18 +76,8 @@ fn args() -> impl Iterator<Item = Arg> {
 }
 
 /// The flags of the policy that were typed, as they would be typed again.
-pub(super) fn fixed(matches: &ArgMatches) -> Vec<String> {
-    let given = args().filter(|arg| is_given(matches, arg.get_id().as_str()));
-    let typed = given.flat_map(|arg| {
-        let long = arg.get_long().unwrap_or_default().to_owned();
-        let values = matches.get_raw(arg.get_id().as_str()).into_iter().flatten();
-        let values: Vec<String> = match arg.get_action() {
-            ArgAction::SetTrue => vec![format!("--{long}")],
-            _ => values.map(|value| format!("--{long}={}", value.to_string_lossy())).collect(),
-        };
-        values
-    });
-    typed.collect()
+fn fixed(matches: &ArgMatches) -> Vec<String> {
+    args().flat_map(|arg| again::words(&arg, matches)).collect()
 }
 
 fn is_given(matches: &ArgMatches, name: &str) -> bool {

@@ -132,21 +132,13 @@ fn is_nothing(cause: &io::Error) -> bool {
     matches!(cause.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
-/// The numbers of each cell; one cell's samples are in memory at a time.
+/// The numbers of each cell.
 fn summaries(journal: &Journal) -> Result<Vec<CellSummary>> {
     let manifest = journal.manifest();
-    let mut cells = Vec::new();
-    let mut samples = journal.samples().peekable();
-    for cell in 0..manifest.grid.n_cells() {
-        let mut of_cell: Vec<Sample> = Vec::new();
-        while let Some(sample) =
-            samples.next_if(|sample| sample.as_ref().map_or(true, |sample| sample.cell == cell))
-        {
-            of_cell.push(sample?);
-        }
-        cells.push(CellSummary::of(manifest, cell, &of_cell));
-    }
-    Ok(cells)
+    let of = |(cell, samples): (usize, kelvin_lab::Result<Vec<Sample>>)| {
+        Ok(CellSummary::of(manifest, cell, &samples?))
+    };
+    journal.cells().enumerate().map(of).collect()
 }
 
 /// Brings a folder's own list of names to the disk, where the system can.

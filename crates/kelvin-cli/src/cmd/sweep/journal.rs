@@ -135,6 +135,17 @@ impl Journal {
         self.index.keys().map(|key| self.sample(key))
     }
 
+    /// The samples of each cell in turn, also of one that has none; those of one are in memory at a time.
+    pub(crate) fn cells(&self) -> impl Iterator<Item = kelvin_lab::Result<Vec<Sample>>> {
+        let mut samples = self.samples().peekable();
+        (0..self.manifest.grid.n_cells()).map(move |cell| {
+            let is_here = |sample: &kelvin_lab::Result<Sample>| {
+                sample.as_ref().map_or(true, |sample| sample.cell == cell)
+            };
+            std::iter::from_fn(|| samples.next_if(is_here)).collect()
+        })
+    }
+
     /// A sample, read from the disk.
     ///
     /// # Errors

@@ -6,7 +6,6 @@ mod folder;
 mod identity;
 mod journal;
 mod progress;
-mod prompts;
 mod report;
 mod single;
 mod table;
@@ -22,6 +21,7 @@ pub(crate) use self::journal::Journal;
 pub(crate) use self::table::report;
 
 use self::progress::Progress;
+use crate::again::Again;
 use crate::args::context;
 use crate::args::policy::text;
 use crate::args::randomness::Randomness;
@@ -31,11 +31,9 @@ use crate::exit::{Code, Failure};
 use crate::experiment::{Cell, Ended, Experiment, Prompt, Rows};
 use crate::load::{self, Loaded};
 use crate::playback;
+use crate::prompts;
 use crate::settings::{self, Policy};
 use crate::term::number::{bytes, counted};
-
-/// More samples than this are taken for a slip of the finger.
-const MOST_SAMPLES: usize = 10_000_000;
 
 /// Runs the command.
 pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Code> {
@@ -109,7 +107,7 @@ struct Job<'a> {
     /// Who set the values of each cell.
     origins: Vec<String>,
     /// The command that does it again.
-    again: String,
+    again: Again,
     prompts: Vec<Prompt>,
     manifest: Manifest,
     detok: Detok,
@@ -136,11 +134,7 @@ impl<'a> Job<'a> {
             stop: stop.clone(),
             shard: matches.get_one("shard").copied().unwrap_or(Shard::WHOLE),
         };
-        manifest.n_samples().filter(|&n| n <= MOST_SAMPLES).ok_or_else(|| {
-            let (cells, prompts, n) = (cells.len(), prompts.len(), manifest.n);
-            let what = format!("{cells} cells × {prompts} prompts × {n} samples are too many");
-            Failure::typed(format!("{what}, at most {MOST_SAMPLES} together"))
-        })?;
+        manifest.check().map_err(|error| Failure::typed(error.to_string()))?;
         let detok = Detok::new(stop)?;
         let origins = policies
             .iter()

@@ -3,15 +3,15 @@
 use anyhow::Result;
 use clap::ArgMatches;
 use kelvin_lab::measure::Group;
-use kelvin_lab::report::{Compared, Comparison, Story};
+use kelvin_lab::report::{Compared, Comparison, Measured, Story};
 use kelvin_lab::sweep::Manifest;
 use kelvin_lab::{Key, Sample};
 
-use super::{Job, Journal, cells};
-use crate::args::policy::text;
+use super::{Job, Journal};
+use crate::again::Again;
+use crate::args::chat::date;
 use crate::stories;
 use crate::term::number::{count, counted};
-use crate::term::text::quoted;
 
 /// Cells whose texts a page shows, at most.
 const STORIES: usize = 12;
@@ -22,8 +22,7 @@ const STORIES: usize = 12;
 ///
 /// A journal that cannot be read again, and those of the model.
 pub(super) fn html(job: &Job<'_>, journal: &Journal) -> Result<String> {
-    let samples = journal.samples().collect::<kelvin_lab::Result<Vec<Sample>>>()?;
-    let rows = (0..job.cells.len()).map(|cell| compared(job, cell, &samples));
+    let rows = journal.cells().enumerate().map(|(cell, samples)| compared(job, cell, &samples?));
     let rows = rows.collect::<Result<Vec<_>>>()?;
     let manifest = &job.manifest;
     let axes: Vec<&str> = manifest.grid.axes().iter().map(|axis| axis.name.as_str()).collect();
@@ -38,44 +37,40 @@ pub(super) fn html(job: &Job<'_>, journal: &Journal) -> Result<String> {
         counted(manifest.n as usize, "sample"),
         counted(manifest.max_new_tokens, "token"),
     );
-    let (facts, command) = (facts(job), job.again.clone());
+    let (facts, command) = (facts(job), job.again.to_string());
     Ok(Comparison { title, lead, rows, facts, command }.report().to_html())
 }
 
-fn compared<'a>(job: &'a Job<'_>, cell: usize, samples: &'a [Sample]) -> Result<Compared<'a>> {
-    let group = |(at, prompt): (usize, &'a crate::experiment::Prompt)| {
-        let is_here = |sample: &&Sample| (sample.cell, sample.prompt) == (cell, at);
-        Group { prompt: &prompt.text, samples: samples.iter().filter(is_here).collect() }
-    };
+/// What is told of a cell, from its samples.
+fn compared(job: &Job<'_>, cell: usize, samples: &[Sample]) -> Result<Compared> {
+    let prompts = job.prompts.iter();
+    let mut groups: Vec<Group<'_>> =
+        prompts.map(|it| Group { prompt: &it.text, samples: Vec::new() }).collect();
+    for sample in samples {
+        groups[sample.prompt].samples.push(sample);
+    }
     Ok(Compared {
         label: job.cells[cell].label.clone(),
         pipeline: job.cells[cell].pipeline.to_string(),
         origins: job.origins[cell].clone(),
-        groups: job.prompts.iter().enumerate().map(group).collect(),
+        measured: Measured::of(&groups),
         stories: first_story(job, cell, samples)?.into_iter().collect(),
     })
 }
 
 /// The command that does it again, in any folder.
-pub(super) fn again(matches: &ArgMatches, manifest: &Manifest) -> String {
-    let mut words = vec!["kelvin sweep".to_owned()];
-    words.extend(text(matches, "model").map(|model| format!("-m {}", quoted(model))));
-    match text(matches, "prompts") {
-        Some(file) => words.push(format!("--prompts {}", quoted(file))),
-        None => words.extend(manifest.prompts.iter().map(|prompt| quoted(&prompt.text))),
-    }
-    let grids = matches.get_many::<String>("grid").into_iter().flatten();
-    words.extend(grids.map(|grid| format!("-g {}", quoted(grid))));
-    words.extend(cells::fixed(matches).iter().map(|flag| quoted(flag)));
-    words.extend(manifest.stop.iter().map(|stop| format!("--stop {}", quoted(stop))));
-    words.push(format!("-n {} --max-new-tokens {}", manifest.n, manifest.max_new_tokens));
-    words.push(format!("--seed {} -o DIR", manifest.seed));
-    words.join(" ")
+pub(super) fn again(matches: &ArgMatches, manifest: &Manifest) -> Again {
+    Again::of("sweep", matches)
+        .saying("date", date(matches).map(|date| format!("--date {date}")))
+        .saying("n", Some(format!("-n {}", manifest.n)))
+        .saying("max-new-tokens", Some(format!("--max-new-tokens {}", manifest.max_new_tokens)))
+        .saying("seed", Some(format!("--seed {}", manifest.seed)))
+        .saying("out", Some("-o DIR".to_owned()))
 }
 
 /// The first sample of a cell's first prompt.
 fn first_story(job: &Job<'_>, cell: usize, samples: &[Sample]) -> Result<Option<Story>> {
-    let first = samples.iter().find(|it| it.key() == Key { cell, prompt: 0, sample: 0 });
+    let first = samples.first().filter(|it| it.key() == Key { cell, prompt: 0, sample: 0 });
     let Some(sample) = first.filter(|_| cell < STORIES) else { return Ok(None) };
     let (label, pipeline) = (job.cells[cell].label.clone(), &job.cells[cell].pipeline);
     stories::story(label, job.loaded, pipeline, (&job.prompts[0], sample)).map(Some)
