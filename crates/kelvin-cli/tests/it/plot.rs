@@ -443,7 +443,9 @@ fn sweep() -> String {
     };
     let cells: Vec<Value> =
         [("1.5", 1.0), ("0.1", 0.05), ("0.7", 0.8), ("1.1", 1.0)].map(cell).to_vec();
-    let report = serde_json::json!({"schema": "kelvin.sweep-report/1", "cells": cells});
+    let report = serde_json::json!({
+        "schema": "kelvin.sweep-report/1", "manifest": {"max_new_tokens": 20}, "cells": cells,
+    });
     fs::create_dir_all(&path).expect("a folder");
     fs::write(format!("{path}/report.json"), report.to_string()).expect("writable");
     path

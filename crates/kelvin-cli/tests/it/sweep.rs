@@ -304,28 +304,6 @@ fn a_manifest_that_no_sweep_has_is_told_in_a_line() {
     assert!(absent.stderr.contains(told), "{}", absent.stderr);
 }
 
-/// Four times as many cells take about four times as long to write about, not sixteen.
-#[test]
-#[ignore = "200 cells of 400 prompts"]
-fn the_page_takes_time_in_proportion() {
-    let dir = folder("proportion");
-    let prompts: Vec<String> =
-        (0..400).map(|at| format!("{}\n", "ab ".repeat(1 + at % 9))).collect();
-    fs::write(dir.join("p.txt"), prompts.concat()).expect("written");
-    let seconds = |n_cells: usize| {
-        let cells: Vec<String> = (1..=n_cells).map(|at| format!("{}", at as f64 / 100.0)).collect();
-        let grid = format!("-g temperature={}", cells.join(","));
-        let args = format!("--prompts p.txt {grid} -n 1 --max-new-tokens 2 --seed 5");
-        let out = format!("out-{n_cells}");
-        swept(&dir, &out, &args);
-        let start = std::time::Instant::now();
-        swept(&dir, &out, &args); // all samples are there: it tabulates, and writes the page
-        start.elapsed().as_secs_f64()
-    };
-    let (few, many) = (seconds(50), seconds(200));
-    assert!(many < few * 7.0, "{few} s, {many} s");
-}
-
 /// A disk without room: the shell bounds the size of files, in blocks of 512 bytes or more.
 #[cfg(unix)]
 #[test]
