@@ -1,7 +1,7 @@
 //! Sweeps: every combination of some values of some parameters, sampled and kept.
 //!
 //! A [`Grid`] says which combinations there are, a [`Manifest`] everything that a sweep's samples depend
-//! on, a [`Shard`] which of them a machine takes. Samples are kept as lines of a [journal](journal) while
+//! on, a [`Shard`] which of them a machine takes. Samples are kept as lines of a [`journal`] while
 //! they come, and as [tables] when all are there. Reading and writing files is the caller's.
 
 #[cfg(feature = "parquet")]
