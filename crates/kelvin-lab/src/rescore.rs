@@ -204,35 +204,41 @@ impl Rescorer {
 
     /// Where nothing is cut: the share that the tail's mass leaves.
     fn answer_uncut(&mut self, step: &Step, head: &Head, tail: &Tail) -> Result<Answer> {
-        let verdict = self.sampler.judge(&self.row, step.id)?;
-        let Verdict::Possible { logprob } = verdict else { return Ok(Answer::Exact(verdict)) };
-        let in_row: u64 = self.sampler.weights(&self.row)?.iter().map(|&(_, weight)| weight).sum();
-        let weighed = self.weigh(head)?;
+        let weights = self.sampler.weights(&self.row)?;
+        let Ok(at) = weights.binary_search_by_key(&step.id, |&(token, _)| token) else {
+            return self.exactly(step);
+        };
+        let weighed = self.weighed(head, &weights);
         let Some((low, high)) = self.plan.tail_mass(&weighed, tail) else {
             return Ok(Answer::NeedsModel(Reason::BeyondHead));
         };
-        let share = |in_tail: f64| math::ln(in_row as f64 / (weighed.total() + in_tail));
-        let (most, least) = (share(low), share(high));
+        let logprob = |tail: f64| math::ln(weights[at].1 as f64 / (weighed.total() + tail));
+        let (most, least) = (logprob(low), logprob(high));
         let error = 0.5 * (most - least);
         if error > 0.5 * NARROW {
             return Ok(Answer::NeedsModel(Reason::BeyondHead));
         }
-        Ok(Answer::Within { logprob: (logprob + 0.5 * (most + least)).min(0.0), error })
+        Ok(Answer::Within { logprob: (0.5 * (most + least)).min(0.0), error })
     }
 
-    /// The head's weights as the first cut finds them.
+    /// The head as the first cut finds it.
     fn weigh<'h>(&self, head: &'h Head) -> Result<Weighed<'h>> {
         let weights = self.like(self.plan.before.clone())?.weights(&self.row)?;
+        Ok(self.weighed(head, &weights))
+    }
+
+    /// The head with these weights, which are in id order.
+    fn weighed<'h>(&self, head: &'h Head, weights: &[(TokenId, u64)]) -> Weighed<'h> {
         let weight = |id: &TokenId| {
             let at = weights.binary_search_by_key(id, |&(token, _)| token);
             at.map_or(0.0, |at| weights[at].1 as f64)
         };
         let (used, lowers) = (self.sampler.history().tokens(), self.plan.lowers);
-        Ok(Weighed {
+        Weighed {
             head,
             weights: head.ids.iter().map(weight).collect(),
             is_as_given: head.ids.iter().map(|id| !lowers || !used.contains(id)).collect(),
-        })
+        }
     }
 
     /// Another policy at the same place of the text.

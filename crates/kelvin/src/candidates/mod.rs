@@ -290,9 +290,11 @@ impl<'a> Candidates<'a> {
     fn weigh_blocks(&mut self, law: Law) -> u64 {
         let Self { row, block_masses, level, .. } = self;
         block_masses.clear();
-        row.visit_blocks(f32::NEG_INFINITY, |_, logits| {
+        row.visit_blocks(f32::MIN, |block, logits| {
+            block_masses.resize(block, 0); // what was skipped is banned
             block_masses.push(level.run(Mass { law, logits }));
         });
+        block_masses.resize(row.len().div_ceil(BLOCK), 0);
         block_masses.iter().sum()
     }
 
