@@ -1,8 +1,8 @@
-//! What the account of a token costs, beside the step that it accounts for.
+//! What the account of a token costs, beside the step that it accounts for; what asking it again costs.
 //!
-//! `cargo bench -p kelvin-cli --bench tracing -- MODEL.gguf --tokens 256 --threads 2`: medians over the
+//! `cargo bench -p kelvin-cli --bench tracing -- MODEL.gguf --tokens 512 --threads 2`: medians over the
 //! tokens of a text. At each of them the model's step, a plain choice, and a choice with its account and
-//! the line that a trace has of it take turns.
+//! the line that a trace has of it take turns. Then the whole text under other settings, without the model.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 
@@ -10,13 +10,22 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use kelvin::{Pipeline, Sampler, Seed};
-use kelvin_lab::trace::{Line, Step};
+use kelvin_lab::rescore::{Answer, Rescorer};
+use kelvin_lab::trace::{Header, Line, Step};
 use kelvin_lm::tokenizer::{SpecialTokens, Tokenizer};
 use kelvin_lm::{Checkpoint, EngineOptions, Model, Session};
 
 const PROMPT: &str = "Once upon a time in a land far away,";
+/// What texts are drawn under; that of the last is rescored.
 const POLICIES: [&str; 4] =
-    ["temperature(1)", "temperature(1) | top-p(0.9)", "temperature(0.8) | top-k(50)", "greedy"];
+    ["greedy", "temperature(1)", "temperature(0.8) | top-k(50)", "temperature(1) | top-p(0.9)"];
+/// What the text is rescored under.
+const OTHERS: [&str; 4] = [
+    "top-p(0.8)",
+    "temperature(0.7)",
+    "repetition-penalty(1.1) | temperature(0.8)",
+    "temperature(0.7) | top-k(40) | top-p(0.9)",
+];
 /// Places of each distribution that a trace keeps.
 const DEPTH: usize = 64;
 
@@ -40,22 +49,45 @@ fn main() -> Result<(), Anything> {
         "{:<28} {:>8} {:>8} {:>8} {:>8} {:>8}",
         "", "step", "plain", "account", "line", "cost"
     );
+    let n_tokens = number("--tokens").unwrap_or(256);
+    let mut steps = Vec::new();
     for policy in POLICIES {
-        let [step, plain, account, line] =
-            measure(&model, &tokenizer, policy, number("--tokens").unwrap_or(256))?;
+        let [step, plain, account, line];
+        ([step, plain, account, line], steps) = measure(&model, &tokenizer, policy, n_tokens)?;
         let cost = 100.0 * (account + line - plain) / (step + plain);
         println!("{policy:<28} {step:>8.0} {plain:>8.1} {account:>8.1} {line:>8.1} {cost:>7.2}%");
+    }
+    println!("\nrescoring {n_tokens} tokens");
+    for policy in OTHERS {
+        let (n_decided, seconds) = rescore(&model, &steps, policy)?;
+        println!("{policy:<44} {:>6.1} ms, {n_decided} decided", seconds * 1e3);
     }
     Ok(())
 }
 
-/// Medians, in µs: the model's step, a plain choice, one with its account, the line of the account.
+/// How many tokens of a text the trace decides under another policy, and the least of the times it took.
+fn rescore(model: &Model, steps: &[Step], policy: &str) -> Result<(usize, f64), Anything> {
+    let header = Header::new(serde_json::json!({"vocab_size": model.config().vocab_size}));
+    let mut best = (0, f64::INFINITY);
+    for _ in 0..5 {
+        let mut rescorer = Rescorer::new(policy.parse()?, &header)?;
+        let (start, mut n_decided) = (Instant::now(), 0);
+        for step in steps {
+            n_decided += usize::from(!matches!(rescorer.judge(step)?, Answer::NeedsModel(_)));
+        }
+        best = (n_decided, best.1.min(start.elapsed().as_secs_f64()));
+    }
+    Ok(best)
+}
+
+/// Medians, in µs: the model's step, a plain choice, one with its account, the line of the account. And
+/// the lines.
 fn measure(
     model: &Model,
     tokenizer: &Tokenizer,
     policy: &str,
     n_tokens: usize,
-) -> Result<[f64; 4], Anything> {
+) -> Result<([f64; 4], Vec<Step>), Anything> {
     let prompt = tokenizer.encode_prompt(PROMPT, SpecialTokens::Text)?;
     let pipeline: Pipeline = policy.parse()?;
     let sampler = Sampler::new(pipeline, model.config().vocab_size)?.with_seed(Seed::new(1));
@@ -63,6 +95,7 @@ fn measure(
     let mut session = Session::new(model);
     let mut logits = session.feed(&prompt)?.to_vec();
     let mut times: [Vec<f64>; 4] = Default::default();
+    let mut steps = Vec::new();
     for _ in 0..n_tokens {
         let plain = timed(&mut times[1], || sampler.sample(black_box(&logits)))?;
         let account = timed(&mut times[2], || sampler.sample_traced(black_box(&logits), DEPTH))?;
@@ -71,13 +104,15 @@ fn measure(
             let step = Step::of(&account, 0, 0).with_head(&account);
             black_box(serde_json::to_vec(&Line::Step(Box::new(step))))
         })?;
+        steps.push(Step::of(&account, 0, 0).with_head(&account));
         sampler.accept(plain)?;
         logits = timed(&mut times[0], || session.feed(&[plain]).map(<[f32]>::to_vec))?;
     }
-    Ok(times.map(|mut times| {
+    let median = |mut times: Vec<f64>| {
         times.sort_by(f64::total_cmp);
         times[times.len() / 2]
-    }))
+    };
+    Ok((times.map(median), steps))
 }
 
 fn timed<T>(times: &mut Vec<f64>, run: impl FnOnce() -> T) -> T {
