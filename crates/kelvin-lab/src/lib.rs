@@ -19,7 +19,7 @@ pub mod figure;
 pub mod measure;
 pub mod report;
 pub mod rescore;
-mod sample;
+pub mod sample;
 pub mod sweep;
 pub mod trace;
 

@@ -44,6 +44,20 @@ pub struct Sample {
     pub entropies: Vec<f64>,
     /// Tokens left to draw from: the size of the nucleus.
     pub kept: Vec<u32>,
+    /// What another model makes of the text, where one was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judged: Option<Judged>,
+}
+
+/// The surprisal of a text under another model than its own.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Judged {
+    /// −Σ ln p, in nats.
+    pub nats: f64,
+    /// How many tokens the text is to that model.
+    pub tokens: usize,
+    /// How many bytes the text has.
+    pub bytes: usize,
 }
 
 impl Sample {
@@ -63,6 +77,7 @@ impl Sample {
             raw_entropies: Vec::new(),
             entropies: Vec::new(),
             kept: Vec::new(),
+            judged: None,
         }
     }
 

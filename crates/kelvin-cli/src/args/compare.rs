@@ -108,7 +108,7 @@ fn single() -> [Arg; 3] {
     ]
 }
 
-fn output() -> [Arg; 5] {
+fn output() -> [Arg; 6] {
     let show = Arg::new("show").long("show").value_name("N").value_parser(value_parser!(u32));
     [
         Arg::new("metrics")
@@ -119,6 +119,11 @@ fn output() -> [Arg; 5] {
             .help(
                 "Columns of the table, or all [default: distinct-2,self-bleu,rep-4,nats-per-token]",
             ),
+        Arg::new("judge")
+            .long("judge")
+            .value_name("MODEL")
+            .conflicts_with("example")
+            .help("A second model that says how likely the texts are to it: judge-perplexity"),
         Arg::new("reference")
             .long("reference")
             .value_name("FILE")

@@ -327,3 +327,28 @@ fn files_are_read_by_the_rules_of_a_sweep() {
         assert!(run.stderr.contains("long.txt: more than 67108864 bytes"), "{}", run.stderr);
     }
 }
+
+#[test]
+fn a_second_model_judges_the_texts() {
+    let args =
+        ["compare", "ROMEO:", "JULIET:\n", "-s", "T=1", "-s", "greedy", "-n", "3", "--seed", "1"];
+    let judged = |more: &[&str]| kelvin(&[&args[..], &["--max-new-tokens", "20"], more].concat());
+    let itself = judged(&["--judge", "verse", "--json"]).json();
+    assert_eq!(itself["judge"]["name"], "verse");
+    for row in itself["rows"].as_array().expect("rows") {
+        let metric = |name: &str| row["metrics"][name]["value"].as_f64().expect(name);
+        let (own, judge) = (metric("perplexity"), metric("judge_perplexity"));
+        assert!((own - judge).abs() < 1e-9 * own, "its own judge: {own}, {judge}");
+        let bits = metric("bits_per_token"); // a token of this model is a byte here
+        assert!((bits - metric("judge_bits_per_byte")).abs() < 1e-9 * bits, "{bits}");
+    }
+    let table = judged(&["--judge", "verse"]);
+    assert!(table.stdout.contains("judge-perplexity"), "{}", table.stdout);
+    let alone = judged(&["--json"]).json();
+    assert_eq!(alone["judge"], Value::Null);
+    assert_eq!(alone["rows"][0]["metrics"]["judge_perplexity"]["value"], Value::Null);
+    let asked = judged(&["--metrics", "judge-perplexity"]);
+    assert_eq!(asked.code, 2);
+    let told = "error: judge-perplexity needs a second model\n\nhint: --judge MODEL names it\n";
+    assert!(asked.stderr.ends_with(told), "{}", asked.stderr);
+}

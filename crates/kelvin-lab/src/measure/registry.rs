@@ -8,6 +8,7 @@ use super::{
     rep, self_bleu, unique_characters,
 };
 use crate::Sample;
+use crate::sample::Judged;
 
 const LI: &str = "Li et al. 2016, A diversity-promoting objective function for neural conversation \
                   models (NAACL); per n-gram, not per token";
@@ -18,6 +19,8 @@ const SMALLER_WITH_MORE: &str =
 const GROWS: &str = "grows with the number and length of the samples: compare equal ones";
 const SATURATES: &str = "long samples are nearly always different, so that it says little above a \
                          few tokens";
+const JUDGE: &str =
+    "what the judge was trained on decides, and it too finds loops likely; nothing without a judge";
 const OWN_MODEL: &str = "the model's opinion of its own text: a loop is likely, so low is not good; \
                          models with other tokenizers do not compare";
 
@@ -212,6 +215,26 @@ pub static ALL: &[Metric] = &[
         rule: Rule::Pooled(surprisal, math::exp),
     },
     Metric {
+        name: "judge-perplexity",
+        summary: "perplexity under a second model, of its own tokens, behind the prompt",
+        unit: "tokens",
+        range: (1.0, f64::INFINITY),
+        direction: Direction::Neither,
+        origin: "Holtzman et al. 2020 (ICLR), with the model's own in place of a second one's",
+        pitfall: JUDGE,
+        rule: Rule::Pooled(|sample| judged(sample, |it| it.tokens), math::exp),
+    },
+    Metric {
+        name: "judge-bits-per-byte",
+        summary: "bits of surprisal under a second model for each byte of text",
+        unit: "bits",
+        range: (0.0, f64::INFINITY),
+        direction: Direction::Neither,
+        origin: "Gao et al. 2020, The Pile",
+        pitfall: JUDGE,
+        rule: Rule::Pooled(|sample| judged(sample, |it| it.bytes), stats::bits),
+    },
+    Metric {
         name: "policy-nats-per-token",
         summary: "surprisal of the tokens under the law that they were drawn from",
         unit: "nats",
@@ -291,6 +314,11 @@ fn texts<'a>(group: &'a Group<'_>) -> impl Iterator<Item = &'a str> {
 /// A count over samples, where there are any.
 fn some_of(group: &Group<'_>, count: usize) -> Option<f64> {
     (!group.samples.is_empty()).then_some(count as f64)
+}
+
+/// The nats of a judged sample, and so many of what it is made of.
+fn judged(sample: &Sample, of: fn(&Judged) -> usize) -> [f64; 2] {
+    sample.judged.as_ref().map_or([0.0; 2], |it| [it.nats, of(it) as f64])
 }
 
 fn surprisal(sample: &Sample) -> [f64; 2] {

@@ -1,6 +1,7 @@
 //! `kelvin compare`: policies or models side by side.
 
 mod json;
+mod judge;
 mod page;
 pub(crate) mod policy;
 mod report;
@@ -15,6 +16,7 @@ use anyhow::Result;
 use clap::ArgMatches;
 use kelvin_lab::measure::{self, ByteBigrams, Metric};
 
+use self::judge::Judge;
 use self::policy::Named;
 use self::row::Row;
 use crate::again::Again;
@@ -32,6 +34,8 @@ const POLICIES: [&str; 3] = ["greedy", "balanced", "creative"];
 const POLICY: [&str; 1] = ["neutral"];
 /// The columns of the table where nobody says.
 const COLUMNS: [&str; 4] = ["distinct-2", "self-bleu", "rep-4", "nats-per-token"];
+/// One more where a model judges.
+const JUDGED: &str = "judge-perplexity";
 
 /// Runs the command.
 pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Code> {
@@ -41,6 +45,7 @@ pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Cod
     }
     let prompts = some_prompts(matches)?;
     let metrics = metrics(matches)?;
+    let judge = Judge::from_matches(matches, console)?;
     let reference = reference(matches)?;
     let names = model_names(matches);
     if names == [None] {
@@ -58,10 +63,14 @@ pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Cod
             break;
         }
     }
+    if let Some(judge) = &judge {
+        rows.iter_mut().try_for_each(|row| judge.judge(row, &prompts))?;
+    }
     for failure in rows.iter().flat_map(|row| &row.failures) {
         console.tell_error(failure)?;
     }
-    let all = All { plan: &plan, prompts: &prompts, rows: &rows, reference: reference.as_ref() };
+    let (judge, reference) = (judge.as_ref().map(Judge::json), reference.as_ref());
+    let all = All { plan: &plan, prompts: &prompts, rows: &rows, judge, reference };
     if matches.get_flag("json") {
         console.json(&json::object(&all))?;
     } else if !rows.is_empty() {
@@ -104,6 +113,8 @@ pub(crate) struct All<'a> {
     /// The prompts' texts.
     pub(crate) prompts: &'a [String],
     pub(crate) rows: &'a [Row],
+    /// The model that judged the texts.
+    pub(crate) judge: Option<serde_json::Value>,
     pub(crate) reference: Option<&'a ByteBigrams>,
 }
 
@@ -173,12 +184,20 @@ fn metrics(matches: &ArgMatches) -> Result<Vec<&'static Metric>, Failure> {
     let names = match typed {
         Some(names) if names == ["all"] => return Ok(measure::ALL.iter().collect()),
         Some(names) => names,
-        None => COLUMNS.to_vec(),
+        None => COLUMNS.into_iter().chain(text(matches, "judge").map(|_| JUDGED)).collect(),
     };
     let find = |name: &str| {
         measure::find(name.trim()).ok_or_else(|| suggest::unknown("metric", name, known()))
     };
-    names.into_iter().map(find).collect()
+    let metrics: Vec<&Metric> = names.into_iter().map(find).collect::<Result<_, _>>()?;
+    let is_judged = |metric: &&&Metric| metric.name.starts_with("judge-");
+    match metrics.iter().find(is_judged) {
+        Some(metric) if text(matches, "judge").is_none() => {
+            let failure = Failure::typed(format!("{} needs a second model", metric.name));
+            Err(failure.hint("--judge MODEL names it"))
+        }
+        _ => Ok(metrics),
+    }
 }
 
 /// The text that samples are held to.
