@@ -6,6 +6,7 @@ use kelvin_lab::measure::{
     ALL, ByteBigrams, Direction, Group, Loop, distinct, find, frontier, longest_repeat,
     loop_at_end, mode_share, rep, self_bleu, unique_characters,
 };
+use kelvin_lab::sample::Judged;
 use kelvin_lab::{Key, Sample};
 
 use crate::golden::{close, golden, number};
@@ -47,12 +48,14 @@ fn value(name: &str, samples: &[Sample]) -> Option<f64> {
 
 #[test]
 fn every_metric_of_a_set_that_can_be_counted_by_hand() {
-    let samples = [
+    let mut samples = [
         sample(0, &[1, 2, 1, 2], "length"),
         sample(1, &[1, 2, 1, 2, 9], "eos"), // its last token ended it
         sample(2, &[3, 3], "length"),
         sample(3, &[5], "length"),
     ];
+    samples[0].judged = Some(Judged { nats: 3.0, tokens: 2, bytes: 5 });
+    samples[2].judged = Some(Judged { nats: 1.0, tokens: 2, bytes: 3 });
     let expected = [
         ("distinct-1", 4.0 / 11.0),
         ("distinct-2", 3.0 / 7.0),
@@ -71,6 +74,8 @@ fn every_metric_of_a_set_that_can_be_counted_by_hand() {
         ("nats-per-token", 1.0),
         ("bits-per-token", std::f64::consts::LOG2_E),
         ("perplexity", std::f64::consts::E),
+        ("judge-perplexity", std::f64::consts::E),
+        ("judge-bits-per-byte", 0.5 * std::f64::consts::LOG2_E),
         ("policy-nats-per-token", std::f64::consts::LN_2),
         ("entropy", 2.0),
         ("policy-entropy", 0.5),
