@@ -22,7 +22,7 @@ pub struct TailBin {
     pub variance: f64,
 }
 
-/// Bins of equal width below the head; the last one takes all that lies deeper.
+/// Bins around the multiples of a width below the head; the last one takes all that lies deeper.
 const BINS: usize = 64;
 /// Bins per unit of logit.
 const PER_LOGIT: f64 = 3.0;
