@@ -6,6 +6,7 @@ use kelvin::TokenId;
 use kelvin_lab::Sample;
 use kelvin_lab::sample::Judged;
 use kelvin_lm::eval::{Scoring, Text, Windows};
+use kelvin_lm::tokenizer::SpecialTokens;
 use serde_json::Value;
 
 use super::row::Row;
@@ -44,7 +45,7 @@ impl Judge {
     ///
     /// # Errors
     ///
-    /// Something read: a text that its vocabulary cannot spell, or that is beyond its context.
+    /// Something read: a text that its vocabulary cannot spell. One beyond its context is read in windows.
     pub(super) fn judge(&self, row: &mut Row, prompts: &[String]) -> Result<()> {
         for sample in &mut row.samples {
             if playback::is_interrupted() {
@@ -66,7 +67,7 @@ impl Judge {
         if sample.text.is_empty() {
             return Ok(None);
         }
-        let special = kelvin_lm::tokenizer::SpecialTokens::Text;
+        let special = SpecialTokens::Text;
         let whole = Text::new(tokenizer, &format!("{prompt}{}", sample.text), special)?;
         let before: Vec<TokenId> = match Text::new(tokenizer, prompt, special) {
             Ok(text) => text.ids().to_vec(),
