@@ -1,30 +1,89 @@
-//! The crate's only transcendental code: `exp`, `ln` and `sqrt` in f64 from + − × and bit operations.
+//! The crate's only transcendental code: `exp`, `exp2`, `ln` and `sqrt` in f64 from + − ×, a table and bit
+//! operations.
 //!
 //! The platform's functions differ in their last bits from one system to the next; these give the same
 //! bits everywhere. No fused multiply-add is used, so a machine without one agrees too. The relative
-//! error of [`exp`] and [`ln`] is below 2⁻⁴⁶ (a test holds both against a multiple-precision oracle).
+//! error of [`exp`], [`exp2`] and [`ln`] is below 2⁻⁴⁶ (a test holds both against a multiple-precision oracle).
 
 /// 1 / ln 2.
 pub(crate) const LOG2_E: f64 = core::f64::consts::LOG2_E;
-/// The upper 33 bits of ln 2: its product with any exponent of an f64 is exact.
-pub(crate) const LN_2_HIGH: f64 = 6.931_471_803_691_238e-1;
+/// The upper 33 bits of ln 2: its product with the sixteenths of any exponent of an f64 is exact.
+const LN_2_HIGH: f64 = 6.931_471_803_691_238e-1;
 /// What [`LN_2_HIGH`] leaves of ln 2.
-pub(crate) const LN_2_LOW: f64 = 1.908_214_929_270_587_7e-10;
-/// Adding this rounds a small f64 to an integer, ties to even, which then stands in the low bits.
-pub(crate) const ROUNDER: f64 = 6_755_399_441_055_744.0; // 1.5 · 2^52
+const LN_2_LOW: f64 = 1.908_214_929_270_587_7e-10;
+/// Adding this rounds a small f64 to an integer, ties to even.
+const ROUNDER: f64 = 16.0 * SIXTEENTHS;
+/// Adding this rounds a small f64 to a sixteenth, ties to even: the low bits then count sixteenths.
+pub(crate) const SIXTEENTHS: f64 = 422_212_465_065_984.0; // 1.5 · 2^48
 
-/// (eʳ − 1 − r) / r² on |r| ≤ ln 2 / 2, interpolated at the Chebyshev nodes; error of eʳ: 2⁻⁴⁹·⁶.
-pub(crate) const EXP_POLYNOMIAL: [f64; 9] = [
-    0.5,
-    0.166_666_666_666_482_3,
-    0.041_666_666_666_651_31,
-    0.008_333_333_353_778_42,
-    0.001_388_888_890_592_238_2,
-    0.000_198_412_086_346_391_35,
-    2.480_153_630_713_628e-5,
-    2.762_516_988_352_066_7e-6,
-    2.761_385_210_096_325_3e-7,
+/// The bits of 2^(i/16), less i · 2^48: that adding a number of sixteenths, shifted by 48, makes whole.
+pub(crate) static POWERS: [u64; 16] = [
+    0x3ff0_0000_0000_0000,
+    0x3fef_b558_6cf9_890f,
+    0x3fef_72b8_3c7d_517b,
+    0x3fef_387a_6e75_6238,
+    0x3fef_06fe_0a31_b715,
+    0x3fee_dea6_4c12_3422,
+    0x3fee_bfda_d536_2a27,
+    0x3fee_ab07_dd48_5429,
+    0x3fee_a09e_667f_3bcd,
+    0x3fee_a114_73eb_0187,
+    0x3fee_ace5_422a_a0db,
+    0x3fee_c491_82a3_f090,
+    0x3fee_e89f_995a_d3ad,
+    0x3fef_199b_dd85_529c,
+    0x3fef_5818_dcfb_a487,
+    0x3fef_a4af_a2a4_90da,
 ];
+
+/// (2ʳ − 1) / r on |r| ≤ 1/32, interpolated at the Chebyshev nodes; error of 2ʳ: 2⁻⁵⁵·⁹.
+pub(crate) const POLYNOMIAL: [f64; 6] = [
+    0.693_147_180_559_945_7,
+    0.240_226_506_959_100_75,
+    0.055_504_108_656_639_3,
+    0.009_618_129_106_919_537,
+    0.001_333_378_157_678_426_8,
+    0.000_154_037_239_807_492_56,
+];
+
+/// 2ʳ − 1 for |r| ≤ 1/32.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "part of the loops that are compiled for an instruction set")]
+pub(crate) fn power_less_one(r: f64) -> f64 {
+    let [c0, c1, c2, c3, c4, c5] = POLYNOMIAL;
+    (((((c5 * r + c4) * r + c3) * r + c2) * r + c1) * r + c0) * r
+}
+
+/// 2 to the y, for a y split by [`SIXTEENTHS`]: `shifted` holds the sixteenths, `r` the rest.
+fn power(shifted: f64, r: f64) -> f64 {
+    let sixteenths = (shifted.to_bits() << 13).cast_signed() >> 13;
+    let (n, i) = (sixteenths >> 4, (sixteenths & 15).cast_unsigned());
+    let root = f64::from_bits(POWERS[i as usize] + (i << 48));
+    // two factors, because 2^n alone may be outside the normal range
+    (root + root * power_less_one(r)) * power_of_two(n / 2) * power_of_two(n - n / 2)
+}
+
+/// 2ⁿ for |n| ≤ 1022.
+fn power_of_two(n: i64) -> f64 {
+    f64::from_bits(((n + 1023).cast_unsigned()) << 52)
+}
+
+/// 2 to the y. NaN gives NaN.
+///
+/// ```
+/// assert_eq!(kelvin::math::exp2(10.0), 1024.0);
+/// assert!((kelvin::math::exp2(0.5) - core::f64::consts::SQRT_2).abs() < 1e-15);
+/// ```
+pub fn exp2(y: f64) -> f64 {
+    if y >= 1024.0 {
+        return f64::INFINITY;
+    }
+    if y < -1076.0 {
+        return 0.0;
+    }
+    let shifted = y + SIXTEENTHS;
+    power(shifted, y - (shifted - SIXTEENTHS))
+}
 
 /// e to the x. NaN gives NaN.
 ///
@@ -39,23 +98,10 @@ pub fn exp(x: f64) -> f64 {
     if x < -745.2 {
         return 0.0;
     }
-    let shifted = x * LOG2_E + ROUNDER;
-    let n = shifted - ROUNDER;
+    let shifted = x * LOG2_E + SIXTEENTHS;
+    let n = shifted - SIXTEENTHS;
     let r = (x - n * LN_2_HIGH) - n * LN_2_LOW;
-    let mut tail = EXP_POLYNOMIAL[8];
-    for coefficient in EXP_POLYNOMIAL[..8].iter().rev() {
-        tail = tail * r + coefficient;
-    }
-    let e_to_r = 1.0 + (r + (r * r) * tail);
-    // two factors, because 2^n alone may be outside the normal range
-    #[expect(clippy::cast_possible_truncation, reason = "|n| < 1100")]
-    let n = n as i64;
-    e_to_r * power_of_two(n / 2) * power_of_two(n - n / 2)
-}
-
-/// 2ⁿ for |n| ≤ 1022.
-fn power_of_two(n: i64) -> f64 {
-    f64::from_bits(((n + 1023).cast_unsigned()) << 52)
+    power(shifted, r * LOG2_E)
 }
 
 /// The natural logarithm of x. Zero gives −∞; a negative x or NaN gives NaN.

@@ -12,11 +12,14 @@
     reason = "a pass is compiled inside the function that enables its level"
 )]
 
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
+mod avx512;
+
 use alloc::vec::Vec;
 use core::array::from_fn;
 
 use crate::TokenId;
-use crate::math::{EXP_POLYNOMIAL, LN_2_HIGH, LN_2_LOW, LOG2_E, ROUNDER};
+use crate::math::{LOG2_E, POWERS, SIXTEENTHS, power_less_one};
 
 /// An instruction set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -104,7 +107,8 @@ pub(crate) trait Pass: Sized {
     }
 }
 
-/// How logits become weights: w = round(2^bits · exp((z − max) · `inverse_t`)).
+/// How logits become weights: w = round(2^bits · exp((z − max) · `inverse_t`)), computed as a power of two:
+/// y = (z − max) · (`inverse_t` · log₂ e), w = round(2^(y + bits)).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Law {
     pub(crate) max: f64,
@@ -112,40 +116,42 @@ pub(crate) struct Law {
     pub(crate) bits: u32,
 }
 
-/// x = (z − max) / T, cut at −50: below that every weight is 0, because bits ≤ 45.
-#[inline(always)]
-fn tempered(law: Law, logit: f32) -> f64 {
-    let x = (f64::from(logit) - law.max) * law.inverse_t;
-    if x > -50.0 { x } else { -50.0 }
+impl Law {
+    /// What y is for a unit of logit.
+    #[inline(always)]
+    fn scale(self) -> f64 {
+        self.inverse_t * LOG2_E
+    }
+
+    /// y of a logit, cut at [`DEEPEST`].
+    #[inline(always)]
+    fn exponent(self, logit: f32) -> f64 {
+        let y = (f64::from(logit) - self.max) * self.scale();
+        if y > DEEPEST { y } else { DEEPEST }
+    }
 }
 
-/// exp(x) · 2^bits for −50 ≤ x ≤ 0, with the steps of [`crate::math::exp`].
+/// Where y is cut: below, every weight is 0, because bits ≤ 45.
+const DEEPEST: f64 = -72.0;
+/// Adding this rounds a weight to an integer, ties to even, which then stands in [`MANTISSA`].
+const TWO_TO_52: f64 = 4_503_599_627_370_496.0;
+const MANTISSA: u64 = 0x000f_ffff_ffff_ffff;
+
+/// 2^y · 2^bits for [`DEEPEST`] ≤ y ≤ 0, with the steps of [`crate::math::exp2`].
 #[inline(always)]
-fn scaled_exp(x: f64, bits: u32) -> f64 {
-    let shifted = x * LOG2_E + ROUNDER;
-    let n = shifted - ROUNDER;
-    let r = (x - n * LN_2_HIGH) - n * LN_2_LOW;
-    let mut tail = EXP_POLYNOMIAL[8];
-    tail = tail * r + EXP_POLYNOMIAL[7];
-    tail = tail * r + EXP_POLYNOMIAL[6];
-    tail = tail * r + EXP_POLYNOMIAL[5];
-    tail = tail * r + EXP_POLYNOMIAL[4];
-    tail = tail * r + EXP_POLYNOMIAL[3];
-    tail = tail * r + EXP_POLYNOMIAL[2];
-    tail = tail * r + EXP_POLYNOMIAL[1];
-    tail = tail * r + EXP_POLYNOMIAL[0];
-    let e_to_r = 1.0 + (r + (r * r) * tail);
-    // the low bits of `shifted` hold n: adding n + bits to the exponent multiplies by 2^(n + bits)
-    f64::from_bits(
-        e_to_r.to_bits().wrapping_add((shifted.to_bits().wrapping_add(u64::from(bits))) << 52),
-    )
+fn scaled_exp2(y: f64, bits: u32) -> f64 {
+    let rounder = SIXTEENTHS + f64::from(bits);
+    let shifted = y + rounder;
+    let r = y - (shifted - rounder);
+    let sixteenths = shifted.to_bits();
+    let root = POWERS[(sixteenths & 15) as usize].wrapping_add(sixteenths << 48);
+    let root = f64::from_bits(root);
+    root + root * power_less_one(r)
 }
 
 #[inline(always)]
 fn weight(law: Law, logit: f32) -> u64 {
-    const TWO_TO_52: f64 = 4_503_599_627_370_496.0;
-    let y = scaled_exp(tempered(law, logit), law.bits) + TWO_TO_52; // rounds, ties to even
-    y.to_bits() & 0x000f_ffff_ffff_ffff
+    (scaled_exp2(law.exponent(logit), law.bits) + TWO_TO_52).to_bits() & MANTISSA
 }
 
 /// Writes the weight of each logit.
@@ -164,6 +170,13 @@ impl Pass for Weigh<'_> {
             *weight_of = weight(self.law, logit);
         }
     }
+
+    #[cfg(all(feature = "std", target_arch = "x86_64"))]
+    #[inline(always)]
+    unsafe fn run_avx512(self) {
+        // SAFETY: the caller enables what these instructions need.
+        unsafe { avx512::weigh(self.law, self.logits, self.weights) };
+    }
 }
 
 /// The sum of the weights of some logits. It cannot overflow: see [`Law`] and the choice of `bits`.
@@ -179,9 +192,16 @@ impl Pass for Mass<'_> {
     fn run(self) -> u64 {
         self.logits.iter().map(|&logit| weight(self.law, logit)).fold(0, u64::wrapping_add)
     }
+
+    #[cfg(all(feature = "std", target_arch = "x86_64"))]
+    #[inline(always)]
+    unsafe fn run_avx512(self) -> u64 {
+        // SAFETY: the caller enables what these instructions need.
+        unsafe { avx512::mass(self.law, self.logits) }
+    }
 }
 
-/// Σ eˣ and Σ x·eˣ over some logits, in eight lanes folded by one tree.
+/// Σ 2^y and Σ y · 2^y over some logits, y as in [`Law`], in eight lanes folded by one tree.
 pub(crate) struct Moments<'a> {
     pub(crate) law: Law,
     pub(crate) logits: &'a [f32],
@@ -199,10 +219,10 @@ impl Pass for Moments<'_> {
             let mut logits = [f32::NEG_INFINITY; 64];
             logits[..chunk.len()].copy_from_slice(chunk);
             for at in 0..64 {
-                let x = tempered(self.law, logits[at]);
-                let e = scaled_exp(x, 0);
-                terms[at] = if logits[at] > f32::NEG_INFINITY { e } else { 0.0 };
-                products[at] = terms[at] * x;
+                let y = self.law.exponent(logits[at]);
+                let power = scaled_exp2(y, 0);
+                terms[at] = if logits[at] > f32::NEG_INFINITY { power } else { 0.0 };
+                products[at] = terms[at] * y;
             }
             // as many as there are: over a number known beforehand the lanes would be taken apart
             let eights = chunk.len().div_ceil(8);
@@ -213,6 +233,14 @@ impl Pass for Moments<'_> {
                 first = from_fn(|lane| first[lane] + products[lane]);
             }
         }
+        (fold(sum), fold(first))
+    }
+
+    #[cfg(all(feature = "std", target_arch = "x86_64"))]
+    #[inline(always)]
+    unsafe fn run_avx512(self) -> (f64, f64) {
+        // SAFETY: the caller enables what these instructions need.
+        let (sum, first) = unsafe { avx512::moments(self.law, self.logits) };
         (fold(sum), fold(first))
     }
 }
@@ -228,8 +256,8 @@ impl Pass for AtLeast<'_> {
 
     #[inline(always)]
     fn run(self) -> usize {
-        let mut lanes = [0_u32; 16];
-        let (chunks, rest) = self.logits.as_chunks::<16>();
+        let mut lanes = [0_u32; 32];
+        let (chunks, rest) = self.logits.as_chunks::<32>();
         for chunk in chunks {
             // whole arrays, so that the lanes stay in registers
             lanes = from_fn(|lane| lanes[lane] + u32::from(chunk[lane] >= self.least));
@@ -419,29 +447,6 @@ impl Pass for Gather<'_, '_> {
     #[inline(always)]
     unsafe fn run_avx512(self) {
         // SAFETY: the caller enables avx512f.
-        self.by_sixteens(|chunk, ids, found| unsafe { compress_avx512(chunk, ids, found) });
+        self.by_sixteens(|chunk, ids, found| unsafe { avx512::compress(chunk, ids, found) });
     }
-}
-
-/// What [`Gather::by_sixteens`] asks for, in one instruction each for ids and logits.
-#[cfg(all(feature = "std", target_arch = "x86_64"))]
-#[target_feature(enable = "avx512f")]
-fn compress_avx512(chunk: Chunk<'_>, ids: &mut [TokenId; 16], found: &mut [f32; 16]) -> usize {
-    use core::arch::x86_64::{
-        _CMP_GE_OQ, _mm512_add_epi32, _mm512_cmp_ps_mask, _mm512_loadu_ps,
-        _mm512_maskz_compress_epi32, _mm512_maskz_compress_ps, _mm512_set1_epi32, _mm512_set1_ps,
-        _mm512_setr_epi32, _mm512_storeu_epi32, _mm512_storeu_ps,
-    };
-    // SAFETY: the array holds the sixteen floats that are read.
-    let logits = unsafe { _mm512_loadu_ps(chunk.logits.as_ptr()) };
-    let hits = _mm512_cmp_ps_mask::<_CMP_GE_OQ>(logits, _mm512_set1_ps(chunk.least));
-    let lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-    let tokens = _mm512_add_epi32(lanes, _mm512_set1_epi32(chunk.first_id.cast_signed()));
-    // SAFETY: each array holds the sixteen items that are written.
-    unsafe {
-        _mm512_storeu_ps(found.as_mut_ptr(), _mm512_maskz_compress_ps(hits, logits));
-        let tokens = _mm512_maskz_compress_epi32(hits, tokens);
-        _mm512_storeu_epi32(ids.as_mut_ptr().cast(), tokens);
-    }
-    hits.count_ones() as usize
 }

@@ -324,8 +324,8 @@ impl<'a> Candidates<'a> {
         } else {
             self.row.visit_blocks(f32::MIN, |_, logits| add(logits));
         }
-        let log_sum = math::ln(sum);
-        ((log_sum - first / sum).max(0.0), log_sum)
+        let (log_sum, mean_log) = (math::ln(sum), first / sum * core::f64::consts::LN_2);
+        ((log_sum - mean_log).max(0.0), log_sum)
     }
 
     /// Shannon entropy, in nats, of the tokens left at temperature `t`; 0 when one is left.

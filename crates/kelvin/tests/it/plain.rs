@@ -3,7 +3,7 @@
 //! It shares with the crate only `math` (held to a multiple-precision oracle elsewhere) and the order of
 //! the bits of a float. Whatever the crate does to be fast has to agree with this, bit for bit.
 
-use kelvin::math::{exp, ln, sqrt};
+use kelvin::math::{exp, exp2, ln, sqrt};
 use kelvin::{Crossing, Ties, TokenId};
 
 /// A decimal as a fraction: its digits, and the power of ten under them.
@@ -166,7 +166,9 @@ impl Plain {
     /// Every token's weight, 0 for those not left.
     pub(crate) fn weights(&self) -> Vec<u64> {
         let (best, max) = (self.best_weight(), self.max());
-        let weight = |id| if self.is_kept(id) { weight(best, self.x(id, max)) } else { 0 };
+        let scale = 1.0 / self.t * std::f64::consts::LOG2_E;
+        let y = |id: TokenId| (f64::from(self.logits[id as usize]) - max) * scale;
+        let weight = |id| if self.is_kept(id) { weight(best, y(id)) } else { 0 };
         self.ids().map(weight).collect()
     }
 
@@ -419,6 +421,6 @@ impl Plain {
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 ≤ weight ≤ 2^45")]
-fn weight(best: u64, x: f64) -> u64 {
-    (exp(x) * best as f64).round_ties_even() as u64
+fn weight(best: u64, y: f64) -> u64 {
+    (exp2(y) * best as f64).round_ties_even() as u64
 }

@@ -1,0 +1,129 @@
+//! Loops that the compiler does not see through, in AVX-512. Each gives the bits of the plain one.
+
+use core::arch::x86_64::{
+    __m512d, __m512i, _CMP_GE_OQ, _CMP_GT_OQ, _mm256_cmp_ps_mask, _mm256_loadu_ps, _mm256_set1_ps,
+    _mm512_add_epi32, _mm512_add_epi64, _mm512_add_pd, _mm512_and_si512, _mm512_castpd_si512,
+    _mm512_castsi512_pd, _mm512_cmp_ps_mask, _mm512_cvtps_pd, _mm512_loadu_epi64, _mm512_loadu_ps,
+    _mm512_maskz_compress_epi32, _mm512_maskz_compress_ps, _mm512_maskz_mov_pd, _mm512_max_pd,
+    _mm512_mul_pd, _mm512_permutex2var_pd, _mm512_reduce_add_epi64, _mm512_set1_epi32,
+    _mm512_set1_epi64, _mm512_set1_pd, _mm512_set1_ps, _mm512_setr_epi32, _mm512_setzero_pd,
+    _mm512_setzero_si512, _mm512_slli_epi64, _mm512_storeu_epi32, _mm512_storeu_epi64,
+    _mm512_storeu_pd, _mm512_storeu_ps, _mm512_sub_pd,
+};
+
+use super::{Chunk, DEEPEST, Law, MANTISSA, TWO_TO_52, for_eights};
+use crate::TokenId;
+use crate::math::{POLYNOMIAL, POWERS, SIXTEENTHS};
+
+/// What [`super::Gather::by_sixteens`] asks for, in one instruction each for ids and logits.
+#[target_feature(enable = "avx512f")]
+pub(super) fn compress(
+    chunk: Chunk<'_>,
+    ids: &mut [TokenId; 16],
+    found: &mut [f32; 16],
+) -> usize {
+    // SAFETY: the array holds the sixteen floats that are read.
+    let logits = unsafe { _mm512_loadu_ps(chunk.logits.as_ptr()) };
+    let hits = _mm512_cmp_ps_mask::<_CMP_GE_OQ>(logits, _mm512_set1_ps(chunk.least));
+    let lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    let tokens = _mm512_add_epi32(lanes, _mm512_set1_epi32(chunk.first_id.cast_signed()));
+    // SAFETY: each array holds the sixteen items that are written.
+    unsafe {
+        _mm512_storeu_ps(found.as_mut_ptr(), _mm512_maskz_compress_ps(hits, logits));
+        let tokens = _mm512_maskz_compress_epi32(hits, tokens);
+        _mm512_storeu_epi32(ids.as_mut_ptr().cast(), tokens);
+    }
+    hits.count_ones() as usize
+}
+
+/// [`super::Weigh`]: writes the weight of each logit, of which there are as many as weights at most.
+#[target_feature(enable = "avx512f,avx512dq,avx512vl")]
+pub(super) fn weigh(law: Law, logits: &[f32], weights: &mut [u64]) {
+    let (eights, rest) = logits.as_chunks::<8>();
+    let (wide, narrow) = weights[..logits.len()].as_chunks_mut::<8>();
+    for (eight, weights) in eights.iter().zip(wide) {
+        // SAFETY: the array holds the eight integers that are written.
+        unsafe { _mm512_storeu_epi64(weights.as_mut_ptr().cast(), eight_weights(law, eight)) };
+    }
+    for (weight, &logit) in narrow.iter_mut().zip(rest) {
+        *weight = super::weight(law, logit);
+    }
+}
+
+/// [`super::Mass`]: the sum of the weights.
+#[target_feature(enable = "avx512f,avx512dq,avx512vl")]
+pub(super) fn mass(law: Law, logits: &[f32]) -> u64 {
+    let mut sum = _mm512_setzero_si512();
+    for_eights(logits, |eight| sum = _mm512_add_epi64(sum, eight_weights(law, eight)));
+    _mm512_reduce_add_epi64(sum).cast_unsigned()
+}
+
+/// [`super::Moments`]: the lanes of Σ 2^y and of Σ y · 2^y.
+#[target_feature(enable = "avx512f,avx512dq,avx512vl")]
+pub(super) fn moments(law: Law, logits: &[f32]) -> ([f64; 8], [f64; 8]) {
+    let (mut sum, mut first) = (_mm512_setzero_pd(), _mm512_setzero_pd());
+    for_eights(logits, |eight| {
+        let y = exponents(law, eight);
+        // SAFETY: the array holds the eight floats that are read.
+        let logits = unsafe { _mm256_loadu_ps(eight.as_ptr()) };
+        let live = _mm256_cmp_ps_mask::<_CMP_GT_OQ>(logits, _mm256_set1_ps(f32::NEG_INFINITY));
+        let power = _mm512_maskz_mov_pd(live, scaled_exp2(y, 0));
+        sum = _mm512_add_pd(sum, power);
+        first = _mm512_add_pd(first, _mm512_mul_pd(power, y));
+    });
+    (lanes(sum), lanes(first))
+}
+
+#[target_feature(enable = "avx512f")]
+fn lanes(wide: __m512d) -> [f64; 8] {
+    let mut lanes = [0.0; 8];
+    // SAFETY: the array holds the eight floats that are written.
+    unsafe { _mm512_storeu_pd(lanes.as_mut_ptr(), wide) };
+    lanes
+}
+
+/// [`super::weight`] of eight logits.
+#[target_feature(enable = "avx512f,avx512dq,avx512vl")]
+fn eight_weights(law: Law, logits: &[f32; 8]) -> __m512i {
+    let weights = scaled_exp2(exponents(law, logits), law.bits);
+    let weights = _mm512_castpd_si512(_mm512_add_pd(weights, _mm512_set1_pd(TWO_TO_52)));
+    _mm512_and_si512(weights, _mm512_set1_epi64(MANTISSA.cast_signed()))
+}
+
+/// [`Law::exponent`] of eight logits.
+#[target_feature(enable = "avx512f,avx512dq,avx512vl")]
+fn exponents(law: Law, logits: &[f32; 8]) -> __m512d {
+    // SAFETY: the array holds the eight floats that are read.
+    let logits = _mm512_cvtps_pd(unsafe { _mm256_loadu_ps(logits.as_ptr()) });
+    let depths = _mm512_sub_pd(logits, _mm512_set1_pd(law.max));
+    let y = _mm512_mul_pd(depths, _mm512_set1_pd(law.scale()));
+    _mm512_max_pd(y, _mm512_set1_pd(DEEPEST))
+}
+
+/// [`super::scaled_exp2`] of eight, the table's sixteen entries in two registers.
+#[target_feature(enable = "avx512f,avx512dq,avx512vl")]
+fn scaled_exp2(y: __m512d, bits: u32) -> __m512d {
+    let rounder = _mm512_set1_pd(SIXTEENTHS + f64::from(bits));
+    let shifted = _mm512_add_pd(y, rounder);
+    let r = _mm512_sub_pd(y, _mm512_sub_pd(shifted, rounder));
+    let [c0, c1, c2, c3, c4, c5] = POLYNOMIAL.map(|c| _mm512_set1_pd(c));
+    let mut tail = c5;
+    for coefficient in [c4, c3, c2, c1, c0] {
+        tail = _mm512_add_pd(_mm512_mul_pd(tail, r), coefficient);
+    }
+    let sixteenths = _mm512_castpd_si512(shifted);
+    let [low, high] = halves();
+    let root = _mm512_castpd_si512(_mm512_permutex2var_pd(low, sixteenths, high));
+    let root = _mm512_add_epi64(root, _mm512_slli_epi64::<48>(sixteenths));
+    let root = _mm512_castsi512_pd(root);
+    _mm512_add_pd(root, _mm512_mul_pd(root, _mm512_mul_pd(tail, r)))
+}
+
+/// The table [`POWERS`], for the instruction that looks up in two registers.
+#[target_feature(enable = "avx512f")]
+fn halves() -> [__m512d; 2] {
+    let table = POWERS.as_ptr().cast();
+    // SAFETY: the table holds the sixteen integers that are read.
+    let halves = unsafe { [_mm512_loadu_epi64(table), _mm512_loadu_epi64(table.add(8))] };
+    halves.map(|half| _mm512_castsi512_pd(half))
+}
