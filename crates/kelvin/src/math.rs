@@ -48,7 +48,10 @@ pub(crate) const POLYNOMIAL: [f64; 6] = [
 
 /// 2ʳ − 1 for |r| ≤ 1/32.
 #[inline(always)]
-#[expect(clippy::inline_always, reason = "part of the loops that are compiled for an instruction set")]
+#[expect(
+    clippy::inline_always,
+    reason = "part of the loops that are compiled for an instruction set"
+)]
 pub(crate) fn power_less_one(r: f64) -> f64 {
     let [c0, c1, c2, c3, c4, c5] = POLYNOMIAL;
     (((((c5 * r + c4) * r + c3) * r + c2) * r + c1) * r + c0) * r

@@ -14,6 +14,7 @@
 
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 mod avx512;
+pub(crate) mod bins;
 
 use alloc::vec::Vec;
 use core::array::from_fn;
@@ -256,14 +257,7 @@ impl Pass for AtLeast<'_> {
 
     #[inline(always)]
     fn run(self) -> usize {
-        let mut lanes = [0_u32; 32];
-        let (chunks, rest) = self.logits.as_chunks::<32>();
-        for chunk in chunks {
-            // whole arrays, so that the lanes stay in registers
-            lanes = from_fn(|lane| lanes[lane] + u32::from(chunk[lane] >= self.least));
-        }
-        let rest = rest.iter().filter(|&&logit| logit >= self.least).count();
-        rest + lanes.iter().map(|&lane| lane as usize).sum::<usize>()
+        self.logits.iter().map(|&logit| u32::from(logit >= self.least)).sum::<u32>() as usize
     }
 }
 

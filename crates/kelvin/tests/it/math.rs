@@ -52,7 +52,8 @@ fn exp2_is_within_2_to_the_minus_46_of_exp() {
     let worst = worst(exp2, &pairs);
     assert!(worst < BOUND, "{worst:e}");
     for n in -1074..=1023 {
-        let whole = if n < -1022 { 1_u64 << (n + 1074) } else { u64::try_from(n + 1023).unwrap() << 52 };
+        let whole =
+            if n < -1022 { 1_u64 << (n + 1074) } else { u64::try_from(n + 1023).unwrap() << 52 };
         assert_eq!(exp2(f64::from(n)), f64::from_bits(whole), "2^{n}");
     }
     assert_eq!((exp2(1024.0), exp2(-1075.1)), (f64::INFINITY, 0.0));
