@@ -134,9 +134,8 @@ impl Law {
 
 /// Where y is cut: below, every weight is 0, because bits ≤ 45.
 const DEEPEST: f64 = -72.0;
-/// Adding this rounds a weight to an integer, ties to even, which then stands in [`MANTISSA`].
+/// Adding this rounds a weight to an integer, ties to even, which then stands in the lower bits.
 const TWO_TO_52: f64 = 4_503_599_627_370_496.0;
-const MANTISSA: u64 = 0x000f_ffff_ffff_ffff;
 
 /// 2^y · 2^bits for [`DEEPEST`] ≤ y ≤ 0, with the steps of [`crate::math::exp2`].
 #[inline(always)]
@@ -152,7 +151,8 @@ fn scaled_exp2(y: f64, bits: u32) -> f64 {
 
 #[inline(always)]
 fn weight(law: Law, logit: f32) -> u64 {
-    (scaled_exp2(law.exponent(logit), law.bits) + TWO_TO_52).to_bits() & MANTISSA
+    let raised = scaled_exp2(law.exponent(logit), law.bits) + TWO_TO_52;
+    raised.to_bits().wrapping_sub(TWO_TO_52.to_bits())
 }
 
 /// Writes the weight of each logit.
@@ -290,6 +290,12 @@ impl Pass for Spread<'_> {
 #[inline(always)]
 fn for_eights(logits: &[f32], mut visit: impl FnMut(&[f32; 8])) {
     let (eights, rest) = logits.as_chunks::<8>();
+    let (fours, eights) = eights.as_chunks::<4>();
+    for four in fours {
+        for eight in four {
+            visit(eight);
+        }
+    }
     for eight in eights {
         visit(eight);
     }
@@ -322,17 +328,15 @@ impl Pass for BlockMaxima<'_> {
     fn run(self) -> bool {
         let mut nan = [0_u32; 32];
         for (maximum, block) in self.maxima.iter_mut().zip(self.logits.chunks(BLOCK)) {
-            let (chunks, rest) = block.as_chunks::<32>();
-            let mut last = [f32::NEG_INFINITY; 32];
-            last[..rest.len()].copy_from_slice(rest);
-            let mut lanes = last;
-            nan = from_fn(|lane| nan[lane] | u32::from(last[lane].is_nan()));
+            let mut lanes = [f32::NEG_INFINITY; 32];
+            let (chunks, rest) = block.as_chunks();
             for chunk in chunks {
-                // whole arrays, so that the lanes stay in registers
-                lanes = from_fn(
-                    |lane| if chunk[lane] > lanes[lane] { chunk[lane] } else { lanes[lane] },
-                );
-                nan = from_fn(|lane| nan[lane] | u32::from(chunk[lane].is_nan()));
+                climb(&mut lanes, &mut nan, chunk);
+            }
+            if !rest.is_empty() {
+                let mut last = [f32::NEG_INFINITY; 32];
+                last[..rest.len()].copy_from_slice(rest);
+                climb(&mut lanes, &mut nan, &last);
             }
             for half in [16, 8, 4, 2, 1] {
                 for lane in 0..half {
@@ -344,6 +348,14 @@ impl Pass for BlockMaxima<'_> {
         }
         nan.into_iter().any(|seen| seen != 0)
     }
+}
+
+/// Raises the maxima of 32 lanes to those of a chunk, and notes where it is NaN.
+#[inline(always)]
+fn climb(lanes: &mut [f32; 32], nan: &mut [u32; 32], chunk: &[f32; 32]) {
+    // whole arrays, so that the lanes stay in registers
+    *lanes = from_fn(|lane| if chunk[lane] > lanes[lane] { chunk[lane] } else { lanes[lane] });
+    *nan = from_fn(|lane| nan[lane] | u32::from(chunk[lane].is_nan()));
 }
 
 /// Appends the tokens whose logit is at least `least` (finite), in id order.

@@ -218,7 +218,8 @@ impl<'w> Tracer<'w> {
 impl Observer for Tracer<'_> {
     fn start(&mut self, candidates: &mut Candidates<'_>) {
         let logits = candidates.raw();
-        let Best { ranked, tail } = Best::of(logits, self.depth, self.level, self.workspace);
+        let best = candidates.twin(self.workspace);
+        let Best { ranked, tail } = Best::of(best, self.depth, self.level);
         self.raw = Softmax::of(candidates);
         self.kept = ranked.len() + tail.iter().map(|bin| bin.count).sum::<usize>();
         self.tail = tail;
@@ -284,9 +285,8 @@ struct Best {
 }
 
 impl Best {
-    fn of(logits: &[f32], depth: usize, level: Level, workspace: &mut Workspace) -> Self {
-        let mut best =
-            Candidates::new(logits, workspace, level).expect("the row was usable a moment ago");
+    fn of(mut best: Candidates<'_>, depth: usize, level: Level) -> Self {
+        let logits = best.raw();
         best.keep_first(depth);
         let mut ranked = Vec::new();
         best.visit(|token, logit, _| ranked.push(Rank::new(logit, token)));

@@ -67,10 +67,23 @@ impl<'a> Candidates<'a> {
         workspace: &'a mut Workspace,
         level: Level,
     ) -> Result<Self, RowFault> {
+        workspace.row.read(logits, level)?;
+        Ok(Self::of_read(logits, workspace, level))
+    }
+
+    /// The same candidates in another workspace, while no stage has touched them.
+    pub(crate) fn twin<'w>(&self, workspace: &'w mut Workspace) -> Candidates<'w>
+    where
+        'a: 'w,
+    {
+        self.row.read_into(&mut workspace.row);
+        Candidates::of_read(self.row.raw(), workspace, self.level)
+    }
+
+    fn of_read(logits: &'a [f32], workspace: &'a mut Workspace, level: Level) -> Self {
         let Workspace { row, compact, block_masses, ranks, scores, allowed, banned } = workspace;
-        let row = Row::new(logits, row, level)?;
-        Ok(Self {
-            row,
+        Self {
+            row: Row::new(logits, row, level),
             compact,
             block_masses,
             ranks,
@@ -82,7 +95,7 @@ impl<'a> Candidates<'a> {
             is_compact: false,
             is_masked: false,
             total: None,
-        })
+        }
     }
 
     /// How many tokens the vocabulary has.

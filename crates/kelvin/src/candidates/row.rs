@@ -28,6 +28,19 @@ impl RowBuffers {
         self.edits.reserve(tokens);
         self.spare.reserve(tokens);
     }
+
+    /// Takes a row, in one pass that finds the maxima and anything that is not a number.
+    pub(crate) fn read(&mut self, logits: &[f32], level: Level) -> Result<(), RowFault> {
+        self.edits.clear();
+        self.maxima.resize(logits.len().div_ceil(BLOCK), f32::NEG_INFINITY);
+        let nan = level.run(BlockMaxima { logits, maxima: &mut self.maxima });
+        match self.maxima.iter().copied().fold(f32::NEG_INFINITY, f32::max) {
+            _ if nan => Err(RowFault::NotANumber),
+            f32::INFINITY => Err(RowFault::NotANumber),
+            f32::NEG_INFINITY => Err(RowFault::NothingLeft),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// The logits as stages see them.
@@ -60,22 +73,16 @@ impl RowFault {
 }
 
 impl<'a> Row<'a> {
-    /// Takes a row, after one pass that finds the maxima and anything that is not a number.
-    pub(crate) fn new(
-        logits: &'a [f32],
-        buffers: &'a mut RowBuffers,
-        level: Level,
-    ) -> Result<Self, RowFault> {
+    /// A row that the buffers have read.
+    pub(crate) fn new(logits: &'a [f32], buffers: &'a mut RowBuffers, level: Level) -> Self {
+        Self { logits, buffers, level, maxima_are_stale: false }
+    }
+
+    /// Reads the row into other buffers, if no stage has touched it yet.
+    pub(crate) fn read_into(&self, buffers: &mut RowBuffers) {
+        debug_assert!(self.buffers.edits.is_empty(), "maxima before any edit");
         buffers.edits.clear();
-        buffers.maxima.resize(logits.len().div_ceil(BLOCK), f32::NEG_INFINITY);
-        let nan = level.run(BlockMaxima { logits, maxima: &mut buffers.maxima });
-        let row = Self { logits, buffers, level, maxima_are_stale: false };
-        match row.buffers.maxima.iter().copied().fold(f32::NEG_INFINITY, f32::max) {
-            _ if nan => Err(RowFault::NotANumber),
-            f32::INFINITY => Err(RowFault::NotANumber),
-            f32::NEG_INFINITY => Err(RowFault::NothingLeft),
-            _ => Ok(row),
-        }
+        buffers.maxima.clone_from(&self.buffers.maxima);
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -5,19 +5,19 @@ use core::arch::x86_64::{
     _mm256_add_pd, _mm256_blend_pd, _mm256_cmp_ps_mask, _mm256_cvtps_pd, _mm256_loadu_pd,
     _mm256_loadu_ps, _mm256_mul_pd, _mm256_permute2f128_pd, _mm256_set1_pd, _mm256_set1_ps,
     _mm256_setr_pd, _mm256_storeu_pd, _mm256_sub_pd, _mm256_unpackhi_pd, _mm256_unpacklo_pd,
-    _mm512_add_epi32, _mm512_add_epi64, _mm512_add_pd, _mm512_add_ps, _mm512_and_si512,
-    _mm512_castpd_si512, _mm512_castps_si512, _mm512_castsi512_pd, _mm512_cmp_ps_mask,
-    _mm512_cvtepi32_epi8, _mm512_cvtps_pd, _mm512_loadu_epi64, _mm512_loadu_ps,
-    _mm512_mask_blend_ps, _mm512_maskz_compress_epi32, _mm512_maskz_compress_ps,
-    _mm512_maskz_mov_pd, _mm512_max_pd, _mm512_min_ps, _mm512_mul_pd, _mm512_mul_ps,
-    _mm512_permutex2var_pd, _mm512_reduce_add_epi64, _mm512_set1_epi32, _mm512_set1_epi64,
-    _mm512_set1_pd, _mm512_set1_ps, _mm512_setr_epi32, _mm512_setzero_pd, _mm512_setzero_si512,
-    _mm512_slli_epi64, _mm512_storeu_epi32, _mm512_storeu_epi64, _mm512_storeu_pd,
-    _mm512_storeu_ps, _mm512_sub_pd, _mm512_sub_ps,
+    _mm512_add_epi32, _mm512_add_epi64, _mm512_add_pd, _mm512_add_ps, _mm512_castpd_si512,
+    _mm512_castps_si512, _mm512_castsi512_pd, _mm512_cmp_ps_mask, _mm512_cvtepi32_epi8,
+    _mm512_cvtps_pd, _mm512_loadu_epi64, _mm512_loadu_ps, _mm512_mask_blend_ps,
+    _mm512_maskz_compress_epi32, _mm512_maskz_compress_ps, _mm512_maskz_mov_pd, _mm512_max_pd,
+    _mm512_min_ps, _mm512_mul_pd, _mm512_mul_ps, _mm512_permutex2var_pd, _mm512_reduce_add_epi64,
+    _mm512_set1_epi32, _mm512_set1_epi64, _mm512_set1_pd, _mm512_set1_ps, _mm512_setr_epi32,
+    _mm512_setzero_pd, _mm512_setzero_si512, _mm512_slli_epi64, _mm512_storeu_epi32,
+    _mm512_storeu_epi64, _mm512_storeu_pd, _mm512_storeu_ps, _mm512_sub_epi64, _mm512_sub_pd,
+    _mm512_sub_ps,
 };
 
 use super::bins::{CHUNK, LAST, NOWHERE, PER_LOGIT, ROOM, TURNS, TWO_TO_23, Turns};
-use super::{Chunk, DEEPEST, Law, MANTISSA, TWO_TO_52, for_eights};
+use super::{Chunk, DEEPEST, Law, TWO_TO_52, for_eights};
 use crate::TokenId;
 use crate::math::{POLYNOMIAL, POWERS, SIXTEENTHS};
 
@@ -43,9 +43,11 @@ pub(super) fn compress(chunk: Chunk<'_>, ids: &mut [TokenId; 16], found: &mut [f
 pub(super) fn weigh(law: Law, logits: &[f32], weights: &mut [u64]) {
     let (eights, rest) = logits.as_chunks::<8>();
     let (wide, narrow) = weights[..logits.len()].as_chunks_mut::<8>();
+    let raised = _mm512_set1_epi64(TWO_TO_52.to_bits().cast_signed());
     for (eight, weights) in eights.iter().zip(wide) {
+        let eight = _mm512_sub_epi64(raised_weights(law, eight), raised);
         // SAFETY: the array holds the eight integers that are written.
-        unsafe { _mm512_storeu_epi64(weights.as_mut_ptr().cast(), eight_weights(law, eight)) };
+        unsafe { _mm512_storeu_epi64(weights.as_mut_ptr().cast(), eight) };
     }
     for (weight, &logit) in narrow.iter_mut().zip(rest) {
         *weight = super::weight(law, logit);
@@ -55,9 +57,14 @@ pub(super) fn weigh(law: Law, logits: &[f32], weights: &mut [u64]) {
 /// [`super::Mass`]: the sum of the weights.
 #[target_feature(enable = "avx512f,avx512dq,avx512vl")]
 pub(super) fn mass(law: Law, logits: &[f32]) -> u64 {
-    let mut sum = _mm512_setzero_si512();
-    for_eights(logits, |eight| sum = _mm512_add_epi64(sum, eight_weights(law, eight)));
-    _mm512_reduce_add_epi64(sum).cast_unsigned()
+    let (mut sum, mut n_raised) = (_mm512_setzero_si512(), 0);
+    for_eights(logits, |eight| {
+        sum = _mm512_add_epi64(sum, raised_weights(law, eight));
+        n_raised += 8;
+    });
+    // what was added too much leaves by one product, modulo 2^64 like the sum
+    let raised = TWO_TO_52.to_bits().wrapping_mul(n_raised);
+    _mm512_reduce_add_epi64(sum).cast_unsigned().wrapping_sub(raised)
 }
 
 /// [`super::Moments`]: the lanes of Σ 2^y and of Σ y · 2^y.
@@ -134,12 +141,11 @@ fn lanes(wide: __m512d) -> [f64; 8] {
     lanes
 }
 
-/// [`super::weight`] of eight logits.
+/// [`super::weight`] of eight logits, each with the bits of [`TWO_TO_52`] added.
 #[target_feature(enable = "avx512f,avx512dq,avx512vl")]
-fn eight_weights(law: Law, logits: &[f32; 8]) -> __m512i {
+fn raised_weights(law: Law, logits: &[f32; 8]) -> __m512i {
     let weights = scaled_exp2(exponents(law, logits), law.bits);
-    let weights = _mm512_castpd_si512(_mm512_add_pd(weights, _mm512_set1_pd(TWO_TO_52)));
-    _mm512_and_si512(weights, _mm512_set1_epi64(MANTISSA.cast_signed()))
+    _mm512_castpd_si512(_mm512_add_pd(weights, _mm512_set1_pd(TWO_TO_52)))
 }
 
 /// [`Law::exponent`] of eight logits.
