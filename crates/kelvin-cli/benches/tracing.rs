@@ -17,8 +17,13 @@ use kelvin_lm::{Checkpoint, EngineOptions, Model, Session};
 
 const PROMPT: &str = "Once upon a time in a land far away,";
 /// What texts are drawn under; that of the last is rescored.
-const POLICIES: [&str; 4] =
-    ["greedy", "temperature(1)", "temperature(0.8) | top-k(50)", "temperature(1) | top-p(0.9)"];
+const POLICIES: [&str; 5] = [
+    "greedy",
+    "temperature(1)",
+    "temperature(0.8)",
+    "temperature(0.8) | top-k(50)",
+    "temperature(1) | top-p(0.9)",
+];
 /// What the text is rescored under.
 const OTHERS: [&str; 4] = [
     "top-p(0.8)",
@@ -95,15 +100,16 @@ fn measure(
     let mut session = Session::new(model);
     let mut logits = session.feed(&prompt)?.to_vec();
     let mut times: [Vec<f64>; 4] = Default::default();
-    let mut steps = Vec::new();
+    let (mut steps, mut buffer) = (Vec::new(), Vec::new());
     for _ in 0..n_tokens {
         let plain = timed(&mut times[1], || sampler.sample(black_box(&logits)))?;
         let account = timed(&mut times[2], || sampler.sample_traced(black_box(&logits), DEPTH))?;
         assert_eq!(plain, account.token, "an account changes nothing");
         timed(&mut times[3], || {
             let step = Step::of(&account, 0, 0).with_head(&account);
-            black_box(serde_json::to_vec(&Line::Step(Box::new(step))))
-        })?;
+            Line::Step(Box::new(step)).write_over(&mut buffer);
+            black_box(&buffer);
+        });
         steps.push(Step::of(&account, 0, 0).with_head(&account));
         sampler.accept(plain)?;
         logits = timed(&mut times[0], || session.feed(&[plain]).map(<[f32]>::to_vec))?;

@@ -246,6 +246,30 @@ impl Pass for Moments<'_> {
     }
 }
 
+/// [`Mass`] and [`Moments`] under one law, for the price of one where the loops are one.
+pub(crate) struct MassAndMoments<'a> {
+    pub(crate) law: Law,
+    pub(crate) logits: &'a [f32],
+}
+
+impl Pass for MassAndMoments<'_> {
+    type Output = (u64, (f64, f64));
+
+    #[inline(always)]
+    fn run(self) -> Self::Output {
+        let Self { law, logits } = self;
+        (Mass { law, logits }.run(), Moments { law, logits }.run())
+    }
+
+    #[cfg(all(feature = "std", target_arch = "x86_64"))]
+    #[inline(always)]
+    unsafe fn run_avx512(self) -> Self::Output {
+        // SAFETY: the caller enables what these instructions need.
+        let (mass, sum, first) = unsafe { avx512::mass_and_moments(self.law, self.logits) };
+        (mass, (fold(sum), fold(first)))
+    }
+}
+
 /// How many logits are at least `least` (finite).
 pub(crate) struct AtLeast<'a> {
     pub(crate) least: f32,

@@ -48,11 +48,10 @@ impl Softmax {
 
     /// Entropy of what a pipeline made of this row, in nats.
     pub(crate) fn entropy_after(self, candidates: &mut Candidates<'_>) -> f64 {
-        let t = candidates.temperature();
-        if candidates.is_untouched() && t.total_cmp(&1.0).is_eq() {
+        if candidates.is_untouched() && candidates.temperature().total_cmp(&1.0).is_eq() {
             return self.entropy_nats;
         }
-        candidates.entropy_nats(t)
+        candidates.entropy_of_weights()
     }
 
     /// ln p of a token with this logit, in nats: 0 at most; −∞ for a banned one.

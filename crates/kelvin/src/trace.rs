@@ -149,17 +149,19 @@ impl<'w> Tracer<'w> {
         greedy: bool,
     ) -> TraceStep {
         let first = candidates.first().token();
-        let draw = (!greedy).then(|| coin.draw(candidates.total()));
-        let token = draw.map_or(first, |draw| candidates.pick(draw.r));
+        let (mut draw, mut token, mut entropy_nats, mut logprob) = (None, first, 0.0, 0.0);
+        let (mut kept, mut support) = (1, 1);
         let logits = candidates.raw();
-        let (mut kept, mut support, mut entropy_nats, mut logprob) = (1, 1, 0.0, 0.0);
         let mut support_head = alloc::vec![self.support_token(logits, first, 1.0)];
         if !greedy {
+            entropy_nats = self.raw.entropy_after(&mut candidates); // first: it weighs on the way
+            let drawn = coin.draw(candidates.total());
+            token = candidates.pick(drawn.r);
+            let share = candidates.weight(token) as f64 / drawn.total as f64;
+            logprob = math::ln(share).min(0.0);
+            draw = Some(drawn);
             kept = self.kept;
             support = candidates.support();
-            entropy_nats = self.raw.entropy_after(&mut candidates);
-            let share = candidates.weight(token) as f64 / candidates.total() as f64;
-            logprob = math::ln(share).min(0.0);
             support_head = self.support_head(&mut candidates);
         }
         TraceStep {

@@ -7,7 +7,7 @@ use kelvin_lm::Error;
 use kelvin_lm::generate::Finish;
 use kelvin_lm::tokenizer::Tokenizer;
 
-use super::lines::{Lines, written};
+use super::lines::Lines;
 use super::{Listener, Opening};
 use crate::console::Console;
 use crate::json::rows;
@@ -19,6 +19,8 @@ pub(crate) struct JsonLines<'a, 'c> {
     lines: Lines<'a>,
     /// Rows of the final distribution in each step.
     show: usize,
+    /// The line that is written.
+    buffer: Vec<u8>,
 }
 
 impl<'a, 'c> JsonLines<'a, 'c> {
@@ -33,7 +35,8 @@ impl<'a, 'c> JsonLines<'a, 'c> {
         show: usize,
         openings: &[Opening],
     ) -> Result<Self> {
-        let mut it = Self { console, lines: Lines::new(tokenizer, openings), show };
+        let lines = Lines::new(tokenizer, openings);
+        let mut it = Self { console, lines, show, buffer: Vec::new() };
         for opening in openings {
             it.write(&Line::Header(Box::new(opening.header.clone())))?;
         }
@@ -41,7 +44,8 @@ impl<'a, 'c> JsonLines<'a, 'c> {
     }
 
     fn write(&mut self, line: &Line) -> Result<()> {
-        Ok(self.console.text.write_all(&written(line))?)
+        line.write_over(&mut self.buffer);
+        Ok(self.console.text.write_all(&self.buffer)?)
     }
 }
 

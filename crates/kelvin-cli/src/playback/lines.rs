@@ -84,10 +84,3 @@ impl<'a> Lines<'a> {
         })
     }
 }
-
-/// A line as it stands in a file, its end included.
-pub(super) fn written(line: &Line) -> Vec<u8> {
-    let mut bytes = serde_json::to_vec(line).expect("plain data: no key that is no text");
-    bytes.push(b'\n');
-    bytes
-}

@@ -12,7 +12,7 @@ use kelvin_lm::Error;
 use kelvin_lm::generate::Finish;
 use kelvin_lm::tokenizer::Tokenizer;
 
-use super::lines::{Lines, written};
+use super::lines::Lines;
 use super::{Listener, Opening};
 use crate::exit::Failure;
 
@@ -67,6 +67,8 @@ pub(crate) struct Recording<'a> {
     lines: Lines<'a>,
     named: BTreeSet<TokenId>,
     tapes: &'a mut [Tape],
+    /// The line that is written.
+    buffer: Vec<u8>,
 }
 
 impl<'a> Recording<'a> {
@@ -83,7 +85,8 @@ impl<'a> Recording<'a> {
         tokenizer: &'a Tokenizer,
         openings: &[Opening],
     ) -> Result<Self> {
-        let mut it = Self { lines: Lines::new(tokenizer, openings), named: BTreeSet::new(), tapes };
+        let lines = Lines::new(tokenizer, openings);
+        let mut it = Self { lines, named: BTreeSet::new(), tapes, buffer: Vec::new() };
         for opening in openings {
             it.write(&Line::Header(Box::new(opening.header.clone())))?;
         }
@@ -91,8 +94,8 @@ impl<'a> Recording<'a> {
     }
 
     fn write(&mut self, line: &Line) -> Result<()> {
-        let bytes = written(line);
-        Ok(self.tapes.iter_mut().try_for_each(|tape| tape.write(&bytes))?)
+        line.write_over(&mut self.buffer);
+        Ok(self.tapes.iter_mut().try_for_each(|tape| tape.write(&self.buffer))?)
     }
 
     /// The texts of the tokens in a step that no line before it named.

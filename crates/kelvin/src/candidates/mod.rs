@@ -12,7 +12,9 @@ mod ties;
 
 use alloc::vec::Vec;
 
-use crate::simd::{AtLeast, BLOCK, BlockMaxima, Gather, Law, Level, Mass, Moments, Spread, Weigh};
+use crate::simd::{
+    AtLeast, BLOCK, BlockMaxima, Gather, Law, Level, Mass, MassAndMoments, Moments, Spread, Weigh,
+};
 use crate::{Decimal, Ties, TokenId, math};
 
 use compact::Compact;
@@ -301,11 +303,16 @@ impl<'a> Candidates<'a> {
     }
 
     fn weigh_blocks(&mut self, law: Law) -> u64 {
+        self.visit_masses(|level, logits| level.run(Mass { law, logits }))
+    }
+
+    /// Notes the mass of each block of the row; gives their sum.
+    fn visit_masses(&mut self, mut weigh: impl FnMut(Level, &[f32]) -> u64) -> u64 {
         let Self { row, block_masses, level, .. } = self;
         block_masses.clear();
         row.visit_blocks(f32::MIN, |block, logits| {
             block_masses.resize(block, 0); // what was skipped is banned
-            block_masses.push(level.run(Mass { law, logits }));
+            block_masses.push(weigh(*level, logits));
         });
         block_masses.resize(row.len().div_ceil(BLOCK), 0);
         block_masses.iter().sum()
@@ -325,20 +332,40 @@ impl<'a> Candidates<'a> {
     /// Entropy, in nats, of the tokens left at temperature `t`, and ln Σ e^((z − max)/t).
     pub(crate) fn entropy_and_log_sum(&mut self, t: f64) -> (f64, f64) {
         let law = self.law_at(t);
+        entropy_and_log_sum(self.moments(law))
+    }
+
+    /// Entropy, in nats, of the tokens left; a row is weighed on the way, if it is not yet.
+    pub(crate) fn entropy_of_weights(&mut self) -> f64 {
+        let law = self.law();
+        let is_weighed = self.is_compact || self.total.is_some();
+        let moments = if is_weighed { self.moments(law) } else { self.weigh_with_moments(law) };
+        entropy_and_log_sum(moments).0
+    }
+
+    /// Σ 2^y and Σ y · 2^y over the tokens left, y as in [`Law`].
+    fn moments(&mut self, law: Law) -> (f64, f64) {
         let level = self.level;
-        let (mut sum, mut first) = (0.0, 0.0);
-        let mut add = |logits: &[f32]| {
-            let (s, f) = level.run(Moments { law, logits });
-            sum += s;
-            first += f;
-        };
+        let mut sums = (0.0, 0.0);
+        let mut add = |logits: &[f32]| add_pair(&mut sums, level.run(Moments { law, logits }));
         if self.is_compact {
             self.compact.logits.chunks(BLOCK).for_each(add);
         } else {
             self.row.visit_blocks(f32::MIN, |_, logits| add(logits));
         }
-        let (log_sum, mean_log) = (math::ln(sum), first / sum * core::f64::consts::LN_2);
-        ((log_sum - mean_log).max(0.0), log_sum)
+        sums
+    }
+
+    /// The same of a row, which is weighed on the way.
+    fn weigh_with_moments(&mut self, law: Law) -> (f64, f64) {
+        let mut sums = (0.0, 0.0);
+        let total = self.visit_masses(|level, logits| {
+            let (mass, moments) = level.run(MassAndMoments { law, logits });
+            add_pair(&mut sums, moments);
+            mass
+        });
+        self.total = Some(total);
+        sums
     }
 
     /// Shannon entropy, in nats, of the tokens left at temperature `t`; 0 when one is left.
@@ -654,6 +681,18 @@ impl<'a> Candidates<'a> {
     pub(crate) fn edits(&self) -> &[Edit] {
         self.row.edits()
     }
+}
+
+/// Entropy in nats and ln Σ 2^y, from Σ 2^y and Σ y · 2^y.
+fn entropy_and_log_sum((sum, first): (f64, f64)) -> (f64, f64) {
+    let log_sum = math::ln(sum);
+    let mean_log = first / sum * core::f64::consts::LN_2;
+    ((log_sum - mean_log).max(0.0), log_sum)
+}
+
+fn add_pair(sums: &mut (f64, f64), (sum, first): (f64, f64)) {
+    sums.0 += sum;
+    sums.1 += first;
 }
 
 /// s: the weight of the most probable token is 2^s, and the sum of V weights fits a u64.

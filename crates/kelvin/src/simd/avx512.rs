@@ -57,14 +57,9 @@ pub(super) fn weigh(law: Law, logits: &[f32], weights: &mut [u64]) {
 /// [`super::Mass`]: the sum of the weights.
 #[target_feature(enable = "avx512f,avx512dq,avx512vl")]
 pub(super) fn mass(law: Law, logits: &[f32]) -> u64 {
-    let (mut sum, mut n_raised) = (_mm512_setzero_si512(), 0);
-    for_eights(logits, |eight| {
-        sum = _mm512_add_epi64(sum, raised_weights(law, eight));
-        n_raised += 8;
-    });
-    // what was added too much leaves by one product, modulo 2^64 like the sum
-    let raised = TWO_TO_52.to_bits().wrapping_mul(n_raised);
-    _mm512_reduce_add_epi64(sum).cast_unsigned().wrapping_sub(raised)
+    let mut sum = _mm512_setzero_si512();
+    for_eights(logits, |eight| sum = _mm512_add_epi64(sum, raised_weights(law, eight)));
+    lowered(sum, logits.len())
 }
 
 /// [`super::Moments`]: the lanes of Σ 2^y and of Σ y · 2^y.
@@ -72,15 +67,26 @@ pub(super) fn mass(law: Law, logits: &[f32]) -> u64 {
 pub(super) fn moments(law: Law, logits: &[f32]) -> ([f64; 8], [f64; 8]) {
     let (mut sum, mut first) = (_mm512_setzero_pd(), _mm512_setzero_pd());
     for_eights(logits, |eight| {
-        let y = exponents(law, eight);
-        // SAFETY: the array holds the eight floats that are read.
-        let logits = unsafe { _mm256_loadu_ps(eight.as_ptr()) };
-        let live = _mm256_cmp_ps_mask::<_CMP_GT_OQ>(logits, _mm256_set1_ps(f32::NEG_INFINITY));
-        let power = _mm512_maskz_mov_pd(live, scaled_exp2(y, 0));
+        let [y, power] = powers(law, eight);
         sum = _mm512_add_pd(sum, power);
         first = _mm512_add_pd(first, _mm512_mul_pd(power, y));
     });
     (lanes(sum), lanes(first))
+}
+
+/// [`super::MassAndMoments`]: both.
+#[target_feature(enable = "avx512f,avx512dq,avx512vl")]
+pub(super) fn mass_and_moments(law: Law, logits: &[f32]) -> (u64, [f64; 8], [f64; 8]) {
+    let mut mass = _mm512_setzero_si512();
+    let (mut sum, mut first) = (_mm512_setzero_pd(), _mm512_setzero_pd());
+    let unit = _mm512_set1_pd((1_u64 << law.bits) as f64);
+    for_eights(logits, |eight| {
+        let [y, power] = powers(law, eight);
+        mass = _mm512_add_epi64(mass, raised(_mm512_mul_pd(power, unit)));
+        sum = _mm512_add_pd(sum, power);
+        first = _mm512_add_pd(first, _mm512_mul_pd(power, y));
+    });
+    (lowered(mass, logits.len()), lanes(sum), lanes(first))
 }
 
 /// [`super::bins::Binned`]: adds logits to their bins, four with one pair of subtraction and product.
@@ -141,11 +147,35 @@ fn lanes(wide: __m512d) -> [f64; 8] {
     lanes
 }
 
-/// [`super::weight`] of eight logits, each with the bits of [`TWO_TO_52`] added.
+/// y and 2^y of eight logits; 0 for banned ones.
+#[target_feature(enable = "avx512f,avx512dq,avx512vl")]
+fn powers(law: Law, logits: &[f32; 8]) -> [__m512d; 2] {
+    let y = exponents(law, logits);
+    // SAFETY: the array holds the eight floats that are read.
+    let logits = unsafe { _mm256_loadu_ps(logits.as_ptr()) };
+    let live = _mm256_cmp_ps_mask::<_CMP_GT_OQ>(logits, _mm256_set1_ps(f32::NEG_INFINITY));
+    [y, _mm512_maskz_mov_pd(live, scaled_exp2(y, 0))]
+}
+
+/// [`super::weight`] of eight logits, [`raised`].
 #[target_feature(enable = "avx512f,avx512dq,avx512vl")]
 fn raised_weights(law: Law, logits: &[f32; 8]) -> __m512i {
-    let weights = scaled_exp2(exponents(law, logits), law.bits);
+    raised(scaled_exp2(exponents(law, logits), law.bits))
+}
+
+/// Integers, rounded, each with the bits of [`TWO_TO_52`] added.
+#[target_feature(enable = "avx512f")]
+fn raised(weights: __m512d) -> __m512i {
     _mm512_castpd_si512(_mm512_add_pd(weights, _mm512_set1_pd(TWO_TO_52)))
+}
+
+/// The sum of integers that were [`raised`], of so many logits in eights. What was added to them leaves
+/// by one product, modulo 2^64 like the sum.
+#[target_feature(enable = "avx512f")]
+fn lowered(sum: __m512i, n_logits: usize) -> u64 {
+    let n_raised = n_logits.next_multiple_of(8) as u64;
+    let added = TWO_TO_52.to_bits().wrapping_mul(n_raised);
+    _mm512_reduce_add_epi64(sum).cast_unsigned().wrapping_sub(added)
 }
 
 /// [`Law::exponent`] of eight logits.
