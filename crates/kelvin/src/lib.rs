@@ -50,8 +50,8 @@
 //! The last step is integer: w = round(2^s · exp((z − max)/T)), s = min(45, 63 − ⌈log2 V⌉); every cut on
 //! mass or probability compares these integers, and the draw is a uniform integer r in [0, W): the token
 //! in whose share, in id order, r falls. So the distribution shown is the distribution drawn, and for a
-//! small W a test draws every r there is. `exp` is the crate's own, with the same bits on every machine
-//! and instruction set. Randomness is a function of (seed, stream, choice) and position, never a state:
+//! small W a test draws every r there is. The exponential is 2^y, y = (z − max) · (1/T · log₂ e), by the
+//! crate's own [`math::exp2`], with the same bits on every machine and instruction set. Randomness is a function of (seed, stream, choice) and position, never a state:
 //! see [`rng`].
 //!
 //! # Features

@@ -33,6 +33,30 @@ fn weights_traces_and_tokens_are_bitwise_the_same_on_every_level() {
     }
 }
 
+/// Where nothing is cut, a row is weighed while its entropy is summed.
+#[test]
+fn uncut_rows_are_bitwise_the_same_on_every_level() {
+    let lens = [1, 7, 8, 9, 63, 64, 65, 255, 256, 257, 1000, 3001];
+    for (seed, (&kind, len)) in
+        (0..).zip(KINDS.iter().flat_map(|kind| lens.map(|len| (kind, len))))
+    {
+        let logits = rows::row(kind, len, seed);
+        for policy in ["neutral", "temperature(0.7)", "temperature(30)", "greedy"] {
+            let of = |level: Level| {
+                let pipeline = policy.parse().expect("a valid pipeline");
+                let sampler = Sampler::new(pipeline, len).expect("no ids").with_level(level);
+                let mut sampler = sampler.with_seed(Seed::new(seed));
+                let trace = sampler.sample_traced(&logits, 5).map(|trace| format!("{trace:?}"));
+                (trace, sampler.sample_measured(&logits), sampler.weights(&logits))
+            };
+            let plain = of(Level::Scalar);
+            for level in Level::available() {
+                assert_eq!(of(level), plain, "{level:?}: {policy}, {kind:?}, {len} tokens");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_level_that_the_machine_lacks_runs_as_plain_code() {
     let logits = rows::row(rows::Kind::Flat, 999, 1);
