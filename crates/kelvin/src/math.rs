@@ -59,8 +59,9 @@ pub(crate) fn power_less_one(r: f64) -> f64 {
 
 /// 2 to the y, for a y split by [`SIXTEENTHS`]: `shifted` holds the sixteenths, `r` the rest.
 fn power(shifted: f64, r: f64) -> f64 {
-    let sixteenths = (shifted.to_bits() << 13).cast_signed() >> 13;
-    let (n, i) = (sixteenths >> 4, (sixteenths & 15).cast_unsigned());
+    let bits = shifted.to_bits();
+    let n = (bits << 13).cast_signed() >> 17; // the sixteenths, of which four bits leave
+    let i = bits & 15;
     let root = f64::from_bits(POWERS[i as usize] + (i << 48));
     // two factors, because 2^n alone may be outside the normal range
     (root + root * power_less_one(r)) * power_of_two(n / 2) * power_of_two(n - n / 2)
