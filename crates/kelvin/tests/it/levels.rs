@@ -37,8 +37,7 @@ fn weights_traces_and_tokens_are_bitwise_the_same_on_every_level() {
 #[test]
 fn uncut_rows_are_bitwise_the_same_on_every_level() {
     let lens = [1, 7, 8, 9, 63, 64, 65, 255, 256, 257, 1000, 3001];
-    for (seed, (&kind, len)) in
-        (0..).zip(KINDS.iter().flat_map(|kind| lens.map(|len| (kind, len))))
+    for (seed, (&kind, len)) in (0..).zip(KINDS.iter().flat_map(|kind| lens.map(|len| (kind, len))))
     {
         let logits = rows::row(kind, len, seed);
         for policy in ["neutral", "temperature(0.7)", "temperature(30)", "greedy"] {
