@@ -352,3 +352,20 @@ fn a_second_model_judges_the_texts() {
     let told = "error: judge-perplexity needs a second model\n\nhint: --judge MODEL names it\n";
     assert!(asked.stderr.ends_with(told), "{}", asked.stderr);
 }
+
+#[test]
+fn what_a_judge_cannot_spell_stays_unjudged_and_nothing_is_lost() {
+    let model = Tiny { add_bos: false, ..Tiny::default() }.write("judged").join("tiny.gguf");
+    let only_letters = "allowed-tokens(259, 260, 261)"; // a, b, c
+    let args = ["compare", "café", "of", "-s", only_letters, "-n", "2", "--max-new-tokens", "4"];
+    let model = ["-m", model.to_str().expect("UTF-8"), "--judge", "verse", "--seed", "1"];
+    let run = kelvin(&[&args[..], &model, &["--json"]].concat());
+    assert_eq!(run.code, 1, "{}", run.stderr);
+    let why = "cannot judge 2 of 4 samples; the first, prompt 1, sample 1: the vocabulary has no token \
+               for U+00E9";
+    assert!(run.stderr.contains(why), "{}", run.stderr);
+    let told: Value = serde_json::from_str(&run.stdout).expect("JSON");
+    let row = &told["rows"][0];
+    assert_eq!(row["samples"].as_array().expect("samples").len(), 4);
+    assert!(row["metrics"]["judge_perplexity"]["value"].is_number(), "of those that it can spell");
+}

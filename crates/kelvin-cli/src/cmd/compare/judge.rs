@@ -12,12 +12,16 @@ use serde_json::Value;
 use super::row::Row;
 use crate::args::policy::text;
 use crate::console::Console;
-use crate::exit::Failure;
 use crate::load::{self, Loaded};
+use crate::term::number::count;
 use crate::{memory, playback};
 
 /// A model that judges.
-pub(super) struct Judge(Loaded);
+pub(super) struct Judge {
+    loaded: Loaded,
+    /// What control tokens that a prompt spells are to it.
+    special: SpecialTokens,
+}
 
 impl Judge {
     /// The model that `--judge` names; none where nobody asks for one.
@@ -33,41 +37,42 @@ impl Judge {
         let (checkpoint, card) = load::open_named(Some(name), console)?;
         let options = load::model_options(matches)?;
         memory::check(&checkpoint, &card, options.dtype, console)?;
-        Ok(Some(Self(load::assemble(&checkpoint, card, options)?)))
+        let loaded = load::assemble(&checkpoint, card, options)?;
+        Ok(Some(Self { loaded, special: load::special_tokens(matches) }))
     }
 
     /// Its facts.
     pub(super) fn json(&self) -> Value {
-        self.0.json()
+        self.loaded.json()
     }
 
-    /// Judges the samples of a row, as far as nobody interrupts it.
-    ///
-    /// # Errors
-    ///
-    /// Something read: a text that its vocabulary cannot spell. One beyond its context is read in windows.
-    pub(super) fn judge(&self, row: &mut Row, prompts: &[String]) -> Result<()> {
+    /// Judges the samples of a row, as far as nobody interrupts it. A text beyond the judge's context is
+    /// read in windows; those that it cannot spell stay without a judgement, which is a failure of the row.
+    pub(super) fn judge(&self, row: &mut Row, prompts: &[String]) {
+        let mut unread = Vec::new();
         for sample in &mut row.samples {
             if playback::is_interrupted() {
                 break;
             }
-            let judged = self.of(sample, &prompts[sample.prompt]).map_err(|error| {
-                let name = &self.0.card.name;
-                Failure::read(format!("{name} cannot judge a sample of {}", row.policy))
-                    .caused_by(error)
-            })?;
-            sample.judged = judged;
+            match self.of(sample, &prompts[sample.prompt]) {
+                Ok(judged) => sample.judged = judged,
+                Err(error) => unread.push((sample.prompt + 1, sample.sample + 1, error)),
+            }
         }
-        Ok(())
+        if let Some((prompt, sample, error)) = unread.first() {
+            let (judge, n_unread) = (&self.loaded.card.name, count(unread.len()));
+            let of = format!("{n_unread} of {} samples", count(row.samples.len()));
+            let first = format!("the first, prompt {prompt}, sample {sample}: {error}");
+            row.failures.push(format!("{}: {judge} cannot judge {of}; {first}", row.policy));
+        }
     }
 
     /// The surprisal of a sample behind its prompt; nothing of an empty one.
     fn of(&self, sample: &Sample, prompt: &str) -> kelvin_lm::Result<Option<Judged>> {
-        let Loaded { model, tokenizer, .. } = &self.0;
+        let (Loaded { model, tokenizer, .. }, special) = (&self.loaded, self.special);
         if sample.text.is_empty() {
             return Ok(None);
         }
-        let special = SpecialTokens::Text;
         let whole = Text::new(tokenizer, &format!("{prompt}{}", sample.text), special)?;
         let before: Vec<TokenId> = match Text::new(tokenizer, prompt, special) {
             Ok(text) => text.ids().to_vec(),

@@ -41,7 +41,7 @@ pub(crate) struct Row {
     pub(crate) partings: Vec<Parting>,
     /// Tokens per second, over all of its samples.
     pub(crate) speed: Option<f64>,
-    /// Samples that could not go on, and why.
+    /// Samples that could not go on, or that the judge could not read, and why.
     pub(crate) failures: Vec<String>,
     /// Some of its texts, where a report wants them.
     pub(crate) stories: Vec<Story>,
