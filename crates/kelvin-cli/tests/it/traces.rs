@@ -1,8 +1,10 @@
 //! Traces of runs: kept, explained, derived again, asked about other settings.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use kelvin::TokenId;
 use kelvin_lab::Trace;
 
 use crate::binary::{Run, command, run};
@@ -348,4 +350,45 @@ fn what_is_no_trace_is_said_in_one_line() {
             assert_eq!(run.stderr.lines().count(), 1, "{command}: {}", run.stderr);
         }
     }
+}
+
+#[test]
+fn numbers_at_the_ends_of_their_range_are_answered() {
+    let runs = folder("ends");
+    generated(&runs, "--max-new-tokens 3");
+    let file = runs.join("000001.jsonl");
+    let told = |args: &str| {
+        let run = at(&runs, args);
+        assert_eq!(run.code, 2, "{args}: {}", run.stderr);
+        run.stderr
+    };
+    for step in ["-9223372036854775808", "9223372036854775807", "0", "4", "-4"] {
+        let error = told(&format!("explain --step={step}"));
+        assert!(error.contains(&format!("--step {step}: the text has 3 tokens")), "{error}");
+    }
+    // a header may say any number
+    let far = fs::read_to_string(&file).expect("kept");
+    let far = far.replace("\"sample\":0", "\"sample\":18446744073709551615");
+    fs::write(&file, far).expect("writable");
+    let error = told("explain");
+    assert!(error.contains("the trace has no sample 1 of prompt 1"), "{error}");
+}
+
+#[test]
+fn the_newest_run_is_drawn_by_its_name() {
+    let runs = folder("drawn");
+    generated(&runs, "--max-new-tokens 5 -n 4");
+    let drawn = |name: &str, of: &str| at(&runs, &format!("plot {name} --from {of} --data")).json();
+    let file = runs.join("000001.jsonl");
+    let file_name = file.to_str().expect("UTF-8");
+    assert_eq!(drawn("trace", "@last")["panels"], drawn("trace", file_name)["panels"]);
+    let texts: BTreeSet<Vec<TokenId>> = trace(&file)
+        .sequences
+        .iter()
+        .map(|sequence| sequence.steps.iter().map(|step| step.id).collect())
+        .collect();
+    let bars = &drawn("diversity", "@last")["panels"][0]["layers"][0]["values"];
+    assert_eq!(*bars, serde_json::json!([texts.len() as f64]));
+    let run = at(&runs, "plot trace --from @7 --data");
+    assert!(run.code != 0 && run.stderr.contains("@7"), "{}", run.stderr);
 }
