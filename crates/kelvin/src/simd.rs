@@ -1,8 +1,9 @@
 //! The passes over many logits, compiled once for each instruction set.
 //!
 //! A pass is plain element-wise Rust. `Level::run` enters it through a function that enables an
-//! instruction set, and the compiler makes wide code of it there. Rust neither reorders floating-point
-//! operations nor fuses them, so every level gives the same bits; tests compare them.
+//! instruction set, and the compiler makes wide code of it there. What the compiler does not see through
+//! (a table in registers, compression, sums that go where another says) is written out for AVX-512. Neither
+//! reorders floating-point operations nor fuses them, so every level gives the same bits; tests compare them.
 #![cfg_attr(
     all(feature = "std", target_arch = "x86_64"),
     expect(unsafe_code, reason = "calling a function compiled for a detected instruction set")

@@ -16,6 +16,7 @@ fn text(number: &str) -> String {
 fn told(number: &str) -> Run {
     let run = kelvin(&["lesson", number, "--all"]);
     assert_eq!(run.code, 0, "lesson {number}: {}", run.stderr);
+    assert!(!run.stdout.contains("(random)"), "lesson {number} has a seed that nobody knows");
     run
 }
 
