@@ -64,7 +64,9 @@ pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Cod
         }
     }
     if let Some(judge) = &judge {
-        rows.iter_mut().for_each(|row| judge.judge(row, &prompts));
+        for row in &mut rows {
+            judge.judge(row, &prompts);
+        }
     }
     for failure in rows.iter().flat_map(|row| &row.failures) {
         console.tell_error(failure)?;
