@@ -2,7 +2,8 @@
 //!
 //! `cargo bench -p kelvin-cli --bench tracing -- MODEL.gguf --tokens 512 --threads 2`: medians over the
 //! tokens of a text. At each of them the model's step, a plain choice, and a choice with its account and
-//! the line that goes to a file of it take turns. Then the whole text under other settings, without the model.
+//! the line of it take turns; what writing the line to a file takes stands beside. Then the whole text under
+//! other settings, without the model.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 
@@ -52,16 +53,18 @@ fn main() -> Result<(), Anything> {
     let (model, tokenizer) = (Model::open(&checkpoint, options)?, Tokenizer::open(&checkpoint)?);
     println!("µs, medians, on {} threads", model.engine().threads());
     println!(
-        "{:<28} {:>8} {:>8} {:>8} {:>8} {:>8}",
-        "", "step", "plain", "account", "line", "cost"
+        "{:<28} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8}",
+        "", "step", "plain", "account", "line", "cost", "write"
     );
     let n_tokens = number("--tokens").unwrap_or(256);
     let mut steps = Vec::new();
     for policy in POLICIES {
-        let [step, plain, account, line];
-        ([step, plain, account, line], steps) = measure(&model, &tokenizer, policy, n_tokens)?;
+        let [step, plain, account, line, write];
+        ([step, plain, account, line, write], steps) =
+            measure(&model, &tokenizer, policy, n_tokens)?;
         let cost = 100.0 * (account + line - plain) / (step + plain);
-        println!("{policy:<28} {step:>8.0} {plain:>8.1} {account:>8.1} {line:>8.1} {cost:>7.2}%");
+        print!("{policy:<28} {step:>8.0} {plain:>8.1} {account:>8.1} {line:>8.1} {cost:>7.2}%");
+        println!(" {write:>8.1}");
     }
     println!("\nrescoring {n_tokens} tokens");
     for policy in OTHERS {
@@ -86,21 +89,21 @@ fn rescore(model: &Model, steps: &[Step], policy: &str) -> Result<(usize, f64), 
     Ok(best)
 }
 
-/// Medians, in µs: the model's step, a plain choice, one with its account, the line of the account. And
-/// the lines.
+/// Medians, in µs: the model's step, a plain choice, one with its account, the line of the account,
+/// its way to a file. And the lines.
 fn measure(
     model: &Model,
     tokenizer: &Tokenizer,
     policy: &str,
     n_tokens: usize,
-) -> Result<([f64; 4], Vec<Step>), Anything> {
+) -> Result<([f64; 5], Vec<Step>), Anything> {
     let prompt = tokenizer.encode_prompt(PROMPT, SpecialTokens::Text)?;
     let pipeline: Pipeline = policy.parse()?;
     let sampler = Sampler::new(pipeline, model.config().vocab_size)?.with_seed(Seed::new(1));
     let mut sampler = sampler.with_prompt(&prompt)?;
     let mut session = Session::new(model);
     let mut logits = session.feed(&prompt)?.to_vec();
-    let mut times: [Vec<f64>; 4] = Default::default();
+    let mut times: [Vec<f64>; 5] = Default::default();
     let (mut steps, mut buffer) = (Vec::new(), Vec::new());
     let mut file = tempfile::tempfile()?;
     for _ in 0..n_tokens {
@@ -110,8 +113,8 @@ fn measure(
         timed(&mut times[3], || {
             let step = Step::of(&account, 0, 0).with_head(&account);
             Line::Step(Box::new(step)).write_over(&mut buffer);
-            file.write_all(&buffer)
-        })?;
+        });
+        timed(&mut times[4], || file.write_all(&buffer))?;
         steps.push(Step::of(&account, 0, 0).with_head(&account));
         sampler.accept(plain)?;
         logits = timed(&mut times[0], || session.feed(&[plain]).map(<[f32]>::to_vec))?;
