@@ -1,4 +1,4 @@
-//! `exp`, `ln` and `sqrt` against values of 50 digits, rounded to the nearest double.
+//! `exp`, `exp2`, `ln` and `sqrt` against values of 50 digits, rounded to the nearest double.
 
 use kelvin::math::{exp, exp2, ln, sqrt};
 
@@ -40,7 +40,7 @@ fn exp_is_within_2_to_the_minus_46() {
     assert!(exp(f64::NAN).is_nan());
 }
 
-/// Against `exp`, which the oracle holds, where y = x · log₂ e has lost little: a few units in |y|.
+/// Against the oracle's values of `exp`, where y = x · log₂ e has lost little in its rounding.
 #[test]
 fn exp2_is_within_2_to_the_minus_46_of_exp() {
     let near = |y: &f64| y.abs() < 64.0;
