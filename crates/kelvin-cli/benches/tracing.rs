@@ -1,19 +1,20 @@
 //! What the account of a token costs, beside the step that it accounts for; what asking it again costs.
 //!
 //! `cargo bench -p kelvin-cli --bench tracing -- MODEL.gguf --tokens 512 --threads 2`: medians over the
-//! tokens of a text. At each of them the model's step, a plain choice, and a choice with its account and
-//! the line of it take turns; what writing the line to a file takes stands beside. Then the whole text under
-//! other settings, without the model.
+//! tokens of a text. At each of them the model's step, a plain choice, and a choice with its account, the
+//! line of it and its way to a file take turns; lines are written several at a time, so that of writing the
+//! mean counts. Then the whole text under other settings, without the model.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 
+use std::fs::File;
 use std::hint::black_box;
 use std::io::Write as _;
 use std::time::Instant;
 
 use kelvin::{Pipeline, Sampler, Seed};
 use kelvin_lab::rescore::{Answer, Rescorer};
-use kelvin_lab::trace::{Header, Line, Step};
+use kelvin_lab::trace::{Header, Line, LineBuffer, Step};
 use kelvin_lm::tokenizer::{SpecialTokens, Tokenizer};
 use kelvin_lm::{Checkpoint, EngineOptions, Model, Session};
 
@@ -54,7 +55,7 @@ fn main() -> Result<(), Anything> {
     println!("µs, medians, on {} threads", model.engine().threads());
     println!(
         "{:<28} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8}",
-        "", "step", "plain", "account", "line", "cost", "write"
+        "", "step", "plain", "account", "line", "write", "cost"
     );
     let n_tokens = number("--tokens").unwrap_or(256);
     let mut steps = Vec::new();
@@ -62,9 +63,9 @@ fn main() -> Result<(), Anything> {
         let [step, plain, account, line, write];
         ([step, plain, account, line, write], steps) =
             measure(&model, &tokenizer, policy, n_tokens)?;
-        let cost = 100.0 * (account + line - plain) / (step + plain);
-        print!("{policy:<28} {step:>8.0} {plain:>8.1} {account:>8.1} {line:>8.1} {cost:>7.2}%");
-        println!(" {write:>8.1}");
+        let cost = 100.0 * (account + line + write - plain) / (step + plain);
+        print!("{policy:<28} {step:>8.0} {plain:>8.1} {account:>8.1} {line:>8.1} {write:>8.1}");
+        println!(" {cost:>7.2}%");
     }
     println!("\nrescoring {n_tokens} tokens");
     for policy in OTHERS {
@@ -89,8 +90,8 @@ fn rescore(model: &Model, steps: &[Step], policy: &str) -> Result<(usize, f64), 
     Ok(best)
 }
 
-/// Medians, in µs: the model's step, a plain choice, one with its account, the line of the account,
-/// its way to a file. And the lines.
+/// In µs: the medians of the model's step, of a plain choice, of one with its account and of the line of
+/// the account; the mean of its way to a file. And the lines.
 fn measure(
     model: &Model,
     tokenizer: &Tokenizer,
@@ -104,7 +105,7 @@ fn measure(
     let mut session = Session::new(model);
     let mut logits = session.feed(&prompt)?.to_vec();
     let mut times: [Vec<f64>; 5] = Default::default();
-    let (mut steps, mut buffer) = (Vec::new(), Vec::new());
+    let (mut steps, mut buffer) = (Vec::new(), LineBuffer::new());
     let mut file = tempfile::tempfile()?;
     for _ in 0..n_tokens {
         let plain = timed(&mut times[1], || sampler.sample(black_box(&logits)))?;
@@ -112,9 +113,9 @@ fn measure(
         assert_eq!(plain, account.token, "an account changes nothing");
         timed(&mut times[3], || {
             let step = Step::of(&account, 0, 0).with_head(&account);
-            Line::Step(Box::new(step)).write_over(&mut buffer);
+            buffer.push(&Line::Step(Box::new(step)));
         });
-        timed(&mut times[4], || file.write_all(&buffer))?;
+        timed(&mut times[4], || write_if_due(&mut buffer, &mut file))?;
         steps.push(Step::of(&account, 0, 0).with_head(&account));
         sampler.accept(plain)?;
         logits = timed(&mut times[0], || session.feed(&[plain]).map(<[f32]>::to_vec))?;
@@ -123,7 +124,17 @@ fn measure(
         times.sort_by(f64::total_cmp);
         times[times.len() / 2]
     };
-    Ok((times.map(median), steps))
+    let write = times[4].iter().sum::<f64>() / n_tokens as f64;
+    let [step, plain, account, line, _] = times.map(median);
+    Ok(([step, plain, account, line, write], steps))
+}
+
+fn write_if_due(buffer: &mut LineBuffer, file: &mut File) -> std::io::Result<()> {
+    if buffer.is_due() {
+        file.write_all(buffer.bytes())?;
+        buffer.clear();
+    }
+    Ok(())
 }
 
 fn timed<T>(times: &mut Vec<f64>, run: impl FnOnce() -> T) -> T {

@@ -4,12 +4,14 @@
 //! at its end; lines of several sequences may alternate, and each says whose it is. Keys may be added in
 //! later versions; what is not known here is passed over.
 
+mod buffer;
 mod header;
 mod line;
 mod reader;
 mod step;
 mod text;
 
+pub use buffer::LineBuffer;
 pub use header::{Context, Header, Setting, Shift};
 pub use line::{ContextShift, Done, Failed, Line};
 pub use reader::{Names, Sequence, Trace};

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use kelvin::TraceStep;
-use kelvin_lab::trace::Line;
+use kelvin_lab::trace::{Line, LineBuffer};
 use kelvin_lm::Error;
 use kelvin_lm::generate::Finish;
 use kelvin_lm::tokenizer::Tokenizer;
@@ -20,7 +20,7 @@ pub(crate) struct JsonLines<'a, 'c> {
     /// Rows of the final distribution in each step.
     show: usize,
     /// The line that is written.
-    buffer: Vec<u8>,
+    buffer: LineBuffer,
 }
 
 impl<'a, 'c> JsonLines<'a, 'c> {
@@ -36,7 +36,7 @@ impl<'a, 'c> JsonLines<'a, 'c> {
         openings: &[Opening],
     ) -> Result<Self> {
         let lines = Lines::new(tokenizer, openings);
-        let mut it = Self { console, lines, show, buffer: Vec::new() };
+        let mut it = Self { console, lines, show, buffer: LineBuffer::new() };
         for opening in openings {
             it.write(&Line::Header(Box::new(opening.header.clone())))?;
         }
@@ -44,8 +44,10 @@ impl<'a, 'c> JsonLines<'a, 'c> {
     }
 
     fn write(&mut self, line: &Line) -> Result<()> {
-        line.write_over(&mut self.buffer);
-        Ok(self.console.text.write_all(&self.buffer)?)
+        self.buffer.push(line);
+        self.console.text.write_all(self.buffer.bytes())?;
+        self.buffer.clear();
+        Ok(())
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use kelvin::{TokenId, TraceStep};
-use kelvin_lab::trace::{Line, Step, Text};
+use kelvin_lab::trace::{Line, LineBuffer, Step, Text};
 use kelvin_lm::Error;
 use kelvin_lm::generate::Finish;
 use kelvin_lm::tokenizer::Tokenizer;
@@ -62,13 +62,13 @@ impl Tape {
     }
 }
 
-/// Writes each line to each tape at once, so that an end at any moment leaves whole lines behind.
+/// Writes whole lines to each tape, those of a short while together.
 pub(crate) struct Recording<'a> {
     lines: Lines<'a>,
     named: BTreeSet<TokenId>,
     tapes: &'a mut [Tape],
-    /// The line that is written.
-    buffer: Vec<u8>,
+    /// The lines that are not written yet.
+    buffer: LineBuffer,
 }
 
 impl<'a> Recording<'a> {
@@ -86,7 +86,7 @@ impl<'a> Recording<'a> {
         openings: &[Opening],
     ) -> Result<Self> {
         let lines = Lines::new(tokenizer, openings);
-        let mut it = Self { lines, named: BTreeSet::new(), tapes, buffer: Vec::new() };
+        let mut it = Self { lines, named: BTreeSet::new(), tapes, buffer: LineBuffer::new() };
         for opening in openings {
             it.write(&Line::Header(Box::new(opening.header.clone())))?;
         }
@@ -94,8 +94,16 @@ impl<'a> Recording<'a> {
     }
 
     fn write(&mut self, line: &Line) -> Result<()> {
-        line.write_over(&mut self.buffer);
-        Ok(self.tapes.iter_mut().try_for_each(|tape| tape.write(&self.buffer))?)
+        self.buffer.push(line);
+        if self.buffer.is_due() { Ok(self.flush()?) } else { Ok(()) }
+    }
+
+    /// Writes what waits, to every tape; the first failure is told.
+    fn flush(&mut self) -> Result<(), Failure> {
+        let lines = self.buffer.bytes();
+        let written = self.tapes.iter_mut().map(|tape| tape.write(lines)).fold(Ok(()), Result::and);
+        self.buffer.clear();
+        written
     }
 
     /// The texts of the tokens in a step that no line before it named.
@@ -111,6 +119,14 @@ impl<'a> Recording<'a> {
                 step.names.push((token, Text::from(text)));
             }
         }
+    }
+}
+
+/// A run that ends in the middle leaves behind what it has.
+impl Drop for Recording<'_> {
+    fn drop(&mut self) {
+        // It has failed already, and says why.
+        let _ = self.flush();
     }
 }
 

@@ -21,19 +21,6 @@ pub enum Line {
     Error(Failed),
 }
 
-impl Line {
-    /// Writes the line as it stands in a file, its end included, over what a buffer had.
-    ///
-    /// # Panics
-    ///
-    /// Never: a line is plain data, and memory takes every byte.
-    pub fn write_over(&self, buffer: &mut Vec<u8>) {
-        buffer.clear();
-        serde_json::to_writer(&mut *buffer, self).expect("plain data: no key that is no text");
-        buffer.push(b'\n');
-    }
-}
-
 /// The context shifted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ContextShift {
