@@ -1,7 +1,7 @@
 //! A row of logits as the distribution it stands for, before any policy.
 
 use crate::candidates::{Candidates, Workspace};
-use crate::simd::Level;
+use crate::simd::{AtLeast, Level};
 use crate::{Result, TokenId};
 
 /// The softmax of a row of logits, summarised: enough to give any token's log-probability.
@@ -74,6 +74,6 @@ impl Softmax {
 pub fn rank(logits: &[f32], token: TokenId) -> usize {
     let (before, rest) = logits.split_at(token as usize);
     let (&own, after) = rest.split_first().expect("a token of the row");
-    let ahead = before.iter().filter(|&&logit| logit >= own).count();
-    1 + ahead + after.iter().filter(|&&logit| logit > own).count()
+    let at_least = |least, logits| Level::detect().run(AtLeast { least, logits });
+    1 + at_least(own, before) + at_least(own.next_up(), after)
 }

@@ -127,9 +127,9 @@ pub struct Head {
 }
 
 /// Tokens below the head whose logits lie close together: how many, the mean and the variance of
-/// their logits. Three numbers in JSON.
+/// their logits, rounded like logits, the largest for what is larger. Three numbers in JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct TailBin(pub usize, pub f64, pub f64);
+pub struct TailBin(pub usize, pub f32, pub f32);
 
 impl Step {
     /// The line for an account; of sequence (`prompt`, `sample`), without head, tail and names.
@@ -164,8 +164,7 @@ impl Step {
     #[must_use]
     pub fn with_head(mut self, account: &TraceStep) -> Self {
         self.head = Some(Head::of(account));
-        self.tail =
-            account.tail.iter().map(|bin| TailBin(bin.count, bin.mean, bin.variance)).collect();
+        self.tail = account.tail.iter().map(TailBin::of).collect();
         self
     }
 }
@@ -216,6 +215,14 @@ fn weight(account: &TraceStep, token: TokenId) -> u64 {
     let total = account.draw.map_or(1, |draw| draw.total);
     let listed = account.support_head.iter().find(|listed| listed.token == token);
     listed.map_or(0, |listed| (listed.p * total as f64).round() as u64)
+}
+
+impl TailBin {
+    /// The entry for a bin.
+    #[expect(clippy::cast_possible_truncation, reason = "the type says how precise it is")]
+    pub fn of(bin: &kelvin::trace::TailBin) -> Self {
+        Self(bin.count, bin.mean as f32, (bin.variance as f32).min(f32::MAX))
+    }
 }
 
 impl StageEffect {

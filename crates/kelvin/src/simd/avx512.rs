@@ -1,22 +1,22 @@
 //! Loops that the compiler does not see through, in AVX-512. Each gives the bits of the plain one.
 
 use core::arch::x86_64::{
-    __m256d, __m512d, __m512i, _CMP_GE_OQ, _CMP_GT_OQ, _CMP_LE_OQ, _mm_loadu_ps, _mm_storeu_si128,
-    _mm256_add_pd, _mm256_blend_pd, _mm256_cmp_ps_mask, _mm256_cvtps_pd, _mm256_loadu_pd,
-    _mm256_loadu_ps, _mm256_mul_pd, _mm256_permute2f128_pd, _mm256_set1_pd, _mm256_set1_ps,
-    _mm256_setr_pd, _mm256_storeu_pd, _mm256_sub_pd, _mm256_unpackhi_pd, _mm256_unpacklo_pd,
-    _mm512_add_epi32, _mm512_add_epi64, _mm512_add_pd, _mm512_add_ps, _mm512_castpd_si512,
-    _mm512_castps_si512, _mm512_castsi512_pd, _mm512_cmp_ps_mask, _mm512_cvtepi32_epi8,
-    _mm512_cvtps_pd, _mm512_loadu_epi64, _mm512_loadu_ps, _mm512_mask_blend_ps,
-    _mm512_maskz_compress_epi32, _mm512_maskz_compress_ps, _mm512_maskz_mov_pd, _mm512_max_pd,
-    _mm512_min_ps, _mm512_mul_pd, _mm512_mul_ps, _mm512_permutex2var_pd, _mm512_reduce_add_epi64,
-    _mm512_set1_epi32, _mm512_set1_epi64, _mm512_set1_pd, _mm512_set1_ps, _mm512_setr_epi32,
-    _mm512_setzero_pd, _mm512_setzero_si512, _mm512_slli_epi64, _mm512_storeu_epi32,
-    _mm512_storeu_epi64, _mm512_storeu_pd, _mm512_storeu_ps, _mm512_sub_epi64, _mm512_sub_pd,
-    _mm512_sub_ps,
+    __m256d, __m512d, __m512i, _CMP_GE_OQ, _CMP_GT_OQ, _CMP_LE_OQ, _mm_loadu_ps, _mm256_add_pd,
+    _mm256_blend_pd, _mm256_cmp_ps_mask, _mm256_cvtps_pd, _mm256_loadu_pd, _mm256_loadu_ps,
+    _mm256_mul_pd, _mm256_permute2f128_pd, _mm256_set1_pd, _mm256_set1_ps, _mm256_setr_pd,
+    _mm256_storeu_pd, _mm256_storeu_si256, _mm256_sub_pd, _mm256_unpackhi_pd, _mm256_unpacklo_pd,
+    _mm512_add_epi32, _mm512_add_epi64, _mm512_add_pd, _mm512_add_ps, _mm512_and_si512,
+    _mm512_castpd_si512, _mm512_castps_si512, _mm512_castsi512_pd, _mm512_cmp_ps_mask,
+    _mm512_cvtepi32_epi16, _mm512_cvtps_pd, _mm512_loadu_epi64, _mm512_loadu_ps,
+    _mm512_mask_blend_ps, _mm512_maskz_compress_epi32, _mm512_maskz_compress_ps,
+    _mm512_maskz_mov_pd, _mm512_max_pd, _mm512_min_ps, _mm512_mul_pd, _mm512_mul_ps,
+    _mm512_permutex2var_pd, _mm512_reduce_add_epi64, _mm512_set1_epi32, _mm512_set1_epi64,
+    _mm512_set1_pd, _mm512_set1_ps, _mm512_setr_epi32, _mm512_setzero_pd, _mm512_setzero_si512,
+    _mm512_slli_epi32, _mm512_slli_epi64, _mm512_storeu_epi32, _mm512_storeu_epi64,
+    _mm512_storeu_pd, _mm512_storeu_ps, _mm512_sub_epi64, _mm512_sub_pd, _mm512_sub_ps,
 };
 
-use super::bins::{CHUNK, LAST, NOWHERE, PER_LOGIT, ROOM, TURNS, TWO_TO_23, Turns};
+use super::bins::{CHUNK, LAST, NOWHERE, PER_LOGIT, TURNS, TWO_TO_23, Turns};
 use super::{Chunk, DEEPEST, Law, TWO_TO_52, for_eights};
 use crate::TokenId;
 use crate::math::{POLYNOMIAL, POWERS, SIXTEENTHS};
@@ -95,7 +95,8 @@ pub(super) fn add_to_bins(logits: &[f32; CHUNK], limit: f32, turns: &mut Turns) 
     let places = places(logits, limit);
     let count = _mm256_setr_pd(1.0, 0.0, 1.0, 0.0);
     let limit = _mm256_set1_pd(f64::from(limit));
-    for (logits, places) in logits.as_chunks::<TURNS>().0.iter().zip(places.as_chunks().0) {
+    let fours = logits.as_chunks::<4>().0.iter().zip(places.as_chunks::<4>().0);
+    for (at, (logits, places)) in fours.enumerate() {
         // SAFETY: the array holds the four floats that are read.
         let logits = _mm256_cvtps_pd(unsafe { _mm_loadu_ps(logits.as_ptr()) });
         let depths = _mm256_sub_pd(limit, logits);
@@ -103,24 +104,26 @@ pub(super) fn add_to_bins(logits: &[f32; CHUNK], limit: f32, turns: &mut Turns) 
         // depth and square of tokens 0 and 2, of 1 and 3
         let even = _mm256_unpacklo_pd(depths, squares);
         let odd = _mm256_unpackhi_pd(depths, squares);
-        let added: [__m256d; TURNS] = [
+        let added: [__m256d; 4] = [
             _mm256_blend_pd::<0b1100>(even, count),
             _mm256_blend_pd::<0b1100>(odd, count),
             _mm256_permute2f128_pd::<0x21>(even, count),
             _mm256_permute2f128_pd::<0x21>(odd, count),
         ];
-        let places: &[u8; TURNS] = places;
-        for turn in 0..TURNS {
-            let bin = turns[turn][usize::from(places[turn]) % ROOM].0.as_mut_ptr();
+        for (token, (&place, added)) in places.iter().zip(added).enumerate() {
+            let turn = (4 * at + token) % TURNS;
             // SAFETY: a bin holds the four floats that are read and written.
-            unsafe { _mm256_storeu_pd(bin, _mm256_add_pd(_mm256_loadu_pd(bin), added[turn])) };
+            unsafe {
+                let bin = turns[0][turn].0.as_mut_ptr().byte_add(usize::from(place));
+                _mm256_storeu_pd(bin, _mm256_add_pd(_mm256_loadu_pd(bin), added));
+            }
         }
     }
 }
 
 /// The place of each logit among bins.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-fn places(logits: &[f32; CHUNK], limit: f32) -> [u8; CHUNK] {
+fn places(logits: &[f32; CHUNK], limit: f32) -> [u16; CHUNK] {
     let mut places = [0; CHUNK];
     let wide = |x| _mm512_set1_ps(x);
     let (sixteens, of_sixteens) = (logits.as_chunks::<16>().0, places.as_chunks_mut::<16>().0);
@@ -133,8 +136,9 @@ fn places(logits: &[f32; CHUNK], limit: f32) -> [u8; CHUNK] {
             & _mm512_cmp_ps_mask::<_CMP_GT_OQ>(logits, wide(f32::NEG_INFINITY));
         let place = _mm512_mask_blend_ps(is_in, wide(NOWHERE), place);
         let place = _mm512_castps_si512(_mm512_add_ps(place, wide(TWO_TO_23)));
+        let place = _mm512_slli_epi32::<7>(_mm512_and_si512(place, _mm512_set1_epi32(127)));
         // SAFETY: the array holds the sixteen bytes that are written.
-        unsafe { _mm_storeu_si128(places.as_mut_ptr().cast(), _mm512_cvtepi32_epi8(place)) };
+        unsafe { _mm256_storeu_si256(places.as_mut_ptr().cast(), _mm512_cvtepi32_epi16(place)) };
     }
     places
 }

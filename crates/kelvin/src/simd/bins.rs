@@ -1,5 +1,7 @@
 //! Logits in bins below a limit: what the tail of a trace is made of.
 
+use core::array::from_fn;
+
 use super::Pass;
 
 /// Bins around the multiples of a width below the limit; the last one takes all that lies deeper.
@@ -19,7 +21,7 @@ pub(super) const CHUNK: usize = 64;
 pub(super) const TURNS: usize = 4;
 /// Places for bins and for what is in none: a power of 2, so that no place has to be checked.
 pub(super) const ROOM: usize = 2 * BINS;
-pub(super) type Turns = [[Bin; ROOM]; TURNS];
+pub(super) type Turns = [[Bin; TURNS]; ROOM];
 
 /// Tokens of a bin: the sums of their depths below the limit and of the squares, their number, and 0.
 #[derive(Debug, Clone, Copy, Default)]
@@ -37,7 +39,7 @@ impl Binned<'_> {
     #[inline(always)]
     fn by_chunks(self, add: impl Fn(&[f32; CHUNK], f32, &mut Turns)) -> [Bin; BINS] {
         let Self { logits, limit } = self;
-        let mut turns = [[Bin::default(); ROOM]; TURNS];
+        let mut turns = [[Bin::default(); TURNS]; ROOM];
         let (chunks, rest) = logits.as_chunks();
         for chunk in chunks {
             add(chunk, limit, &mut turns);
@@ -46,9 +48,9 @@ impl Binned<'_> {
         last[..rest.len()].copy_from_slice(rest);
         add(&last, limit, &mut turns);
         let mut bins = [Bin::default(); BINS];
-        for (bin, Bin(sums)) in turns.iter().flat_map(|turn| turn[..BINS].iter().enumerate()) {
-            for (sum, added) in bins[bin].0.iter_mut().zip(sums) {
-                *sum += added;
+        for (bin, turns) in bins.iter_mut().zip(turns) {
+            for Bin(added) in turns {
+                bin.0 = from_fn(|at| bin.0[at] + added[at]);
             }
         }
         bins
@@ -86,7 +88,7 @@ fn add(logits: &[f32; CHUNK], limit: f32, turns: &mut Turns) {
         added[at] = [depth, depth * depth];
     }
     for (at, [depth, square]) in added.into_iter().enumerate() {
-        let Bin([sum, squares, count, _]) = &mut turns[at % TURNS][usize::from(places[at]) % ROOM];
+        let Bin([sum, squares, count, _]) = &mut turns[usize::from(places[at]) % ROOM][at % TURNS];
         *sum += depth;
         *squares += square;
         *count += 1.0;

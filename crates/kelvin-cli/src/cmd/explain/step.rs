@@ -114,7 +114,11 @@ fn account(step: &Step, head: &Head) -> Result<TraceStep, Failure> {
         tail: step
             .tail
             .iter()
-            .map(|&trace::TailBin(count, mean, variance)| TailBin { count, mean, variance })
+            .map(|&trace::TailBin(count, mean, variance)| TailBin {
+                count,
+                mean: mean.into(),
+                variance: variance.into(),
+            })
             .collect(),
         support_head,
         kept: step.kept,
