@@ -103,7 +103,11 @@ mod tests {
             context_shifts: 0,
         }));
         assert!(buffer.is_due());
-        assert_eq!(buffer.bytes().iter().filter(|&&byte| byte == b'\n').count(), 2);
+        assert_eq!(
+            buffer.bytes().split(|&byte| byte == b'\n').count(),
+            3,
+            "two lines and their ends"
+        );
         buffer.clear();
         buffer.emptied += LineBuffer::WAIT * 1000;
         assert!(!buffer.is_due(), "urgency goes with the line");

@@ -16,7 +16,7 @@ use core::arch::x86_64::{
     _mm512_storeu_pd, _mm512_storeu_ps, _mm512_sub_epi64, _mm512_sub_pd, _mm512_sub_ps,
 };
 
-use super::bins::{CHUNK, LAST, NOWHERE, PER_LOGIT, TURNS, TWO_TO_23, Turns};
+use super::bins::{CHUNK, LAST, NOWHERE, PER_LOGIT, ROOM, TURNS, TWO_TO_23, Turns};
 use super::{Chunk, DEEPEST, Law, TWO_TO_52, for_eights};
 use crate::TokenId;
 use crate::math::{POLYNOMIAL, POWERS, SIXTEENTHS};
@@ -92,11 +92,12 @@ pub(super) fn mass_and_moments(law: Law, logits: &[f32]) -> (u64, [f64; 8], [f64
 /// [`super::bins::Binned`]: adds logits to their bins, four with one pair of subtraction and product.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
 pub(super) fn add_to_bins(logits: &[f32; CHUNK], limit: f32, turns: &mut Turns) {
-    let places = places(logits, limit);
+    let offsets = offsets(logits, limit);
+    let first = turns.as_mut_ptr().cast::<f64>();
     let count = _mm256_setr_pd(1.0, 0.0, 1.0, 0.0);
     let limit = _mm256_set1_pd(f64::from(limit));
-    let fours = logits.as_chunks::<4>().0.iter().zip(places.as_chunks::<4>().0);
-    for (at, (logits, places)) in fours.enumerate() {
+    let fours = logits.as_chunks::<4>().0.iter().zip(offsets.as_chunks::<4>().0);
+    for (at, (logits, offsets)) in fours.enumerate() {
         // SAFETY: the array holds the four floats that are read.
         let logits = _mm256_cvtps_pd(unsafe { _mm_loadu_ps(logits.as_ptr()) });
         let depths = _mm256_sub_pd(limit, logits);
@@ -110,24 +111,30 @@ pub(super) fn add_to_bins(logits: &[f32; CHUNK], limit: f32, turns: &mut Turns) 
             _mm256_permute2f128_pd::<0x21>(even, count),
             _mm256_permute2f128_pd::<0x21>(odd, count),
         ];
-        for (token, (&place, added)) in places.iter().zip(added).enumerate() {
+        for (token, (&offset, added)) in offsets.iter().zip(added).enumerate() {
             let turn = (4 * at + token) % TURNS;
-            // SAFETY: a bin holds the four floats that are read and written.
+            // SAFETY: the offset is that of a place, and there this turn has the four floats that are
+            // read and written.
             unsafe {
-                let bin = turns[0][turn].0.as_mut_ptr().byte_add(usize::from(place));
+                let bin = first.byte_add(usize::from(offset)).add(4 * turn);
                 _mm256_storeu_pd(bin, _mm256_add_pd(_mm256_loadu_pd(bin), added));
             }
         }
     }
 }
 
-/// The place of each logit among bins.
+/// How far the place of each logit lies from the first, in bytes: below the size of [`Turns`].
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-fn places(logits: &[f32; CHUNK], limit: f32) -> [u16; CHUNK] {
-    let mut places = [0; CHUNK];
+fn offsets(logits: &[f32; CHUNK], limit: f32) -> [u16; CHUNK] {
+    const BYTES: usize = size_of::<Turns>() / ROOM;
+    const { assert!(BYTES.is_power_of_two() && ROOM.is_power_of_two(), "by shifts and masks") };
+    const { assert!(size_of::<Turns>() <= 1 << 16, "an offset has sixteen bits") };
+    let mut offsets = [0; CHUNK];
     let wide = |x| _mm512_set1_ps(x);
-    let (sixteens, of_sixteens) = (logits.as_chunks::<16>().0, places.as_chunks_mut::<16>().0);
-    for (logits, places) in sixteens.iter().zip(of_sixteens) {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "as asserted")]
+    let last = _mm512_set1_epi32(const { ROOM as i32 - 1 });
+    let (sixteens, of_sixteens) = (logits.as_chunks::<16>().0, offsets.as_chunks_mut::<16>().0);
+    for (logits, offsets) in sixteens.iter().zip(of_sixteens) {
         // SAFETY: the array holds the sixteen floats that are read.
         let logits = unsafe { _mm512_loadu_ps(logits.as_ptr()) };
         let place = _mm512_mul_ps(_mm512_sub_ps(wide(limit), logits), wide(PER_LOGIT));
@@ -136,11 +143,12 @@ fn places(logits: &[f32; CHUNK], limit: f32) -> [u16; CHUNK] {
             & _mm512_cmp_ps_mask::<_CMP_GT_OQ>(logits, wide(f32::NEG_INFINITY));
         let place = _mm512_mask_blend_ps(is_in, wide(NOWHERE), place);
         let place = _mm512_castps_si512(_mm512_add_ps(place, wide(TWO_TO_23)));
-        let place = _mm512_slli_epi32::<7>(_mm512_and_si512(place, _mm512_set1_epi32(127)));
-        // SAFETY: the array holds the sixteen bytes that are written.
-        unsafe { _mm256_storeu_si256(places.as_mut_ptr().cast(), _mm512_cvtepi32_epi16(place)) };
+        let place = _mm512_and_si512(place, last);
+        let offset = _mm512_slli_epi32::<{ BYTES.trailing_zeros() }>(place);
+        // SAFETY: the array holds the sixteen integers that are written.
+        unsafe { _mm256_storeu_si256(offsets.as_mut_ptr().cast(), _mm512_cvtepi32_epi16(offset)) };
     }
-    places
+    offsets
 }
 
 #[target_feature(enable = "avx512f")]

@@ -21,6 +21,7 @@ pub(super) const CHUNK: usize = 64;
 pub(super) const TURNS: usize = 4;
 /// Places for bins and for what is in none: a power of 2, so that no place has to be checked.
 pub(super) const ROOM: usize = 2 * BINS;
+/// The turns of each place side by side.
 pub(super) type Turns = [[Bin; TURNS]; ROOM];
 
 /// Tokens of a bin: the sums of their depths below the limit and of the squares, their number, and 0.
