@@ -16,6 +16,7 @@ mod exit;
 mod experiment;
 mod input;
 mod json;
+mod judge;
 mod lines;
 mod load;
 mod memory;

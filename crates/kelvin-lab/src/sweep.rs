@@ -16,7 +16,7 @@ mod summary;
 pub mod tables;
 
 pub use grid::{Axis, Grid};
-pub use manifest::{Manifest, ModelId, PromptId};
+pub use manifest::{JudgeId, Manifest, ModelId, PromptId};
 pub use shard::Shard;
 pub use summary::{CellSummary, Summary};
 

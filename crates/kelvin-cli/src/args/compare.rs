@@ -2,7 +2,7 @@
 
 use clap::{Arg, ArgAction, Command, value_parser};
 
-use super::{OUTPUT, engine, json, max_new_tokens, prompts_file, randomness, raw_text};
+use super::{OUTPUT, engine, json, judge, max_new_tokens, prompts_file, randomness, raw_text};
 
 /// The command.
 pub(super) fn command() -> Command {
@@ -119,11 +119,7 @@ fn output() -> [Arg; 6] {
             .help(
                 "Columns of the table, or all [default: distinct-2,self-bleu,rep-4,nats-per-token]",
             ),
-        Arg::new("judge")
-            .long("judge")
-            .value_name("MODEL")
-            .conflicts_with("example")
-            .help("A second model that says how likely the texts are to it: judge-perplexity"),
+        judge(),
         Arg::new("reference")
             .long("reference")
             .value_name("FILE")

@@ -385,6 +385,14 @@ fn echo() -> Arg {
     Arg::new("echo").long("echo").action(ArgAction::SetTrue).help(help)
 }
 
+fn judge() -> Arg {
+    Arg::new("judge")
+        .long("judge")
+        .value_name("MODEL")
+        .conflicts_with("example")
+        .help("A second model that says how likely the texts are to it: judge-perplexity")
+}
+
 fn raw_text() -> Arg {
     Arg::new("parse-special")
         .long("parse-special")

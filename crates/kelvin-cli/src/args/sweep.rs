@@ -4,7 +4,8 @@ use clap::{Arg, ArgAction, Command, value_parser};
 use kelvin_lab::sweep::Shard;
 
 use super::{
-    OUTPUT, chat, engine, json, max_new_tokens, policy, prompts_file, randomness, raw_text, stop,
+    OUTPUT, chat, engine, json, judge, max_new_tokens, policy, prompts_file, randomness, raw_text,
+    stop,
 };
 
 const SWEEP: &str = "Sweep";
@@ -59,7 +60,7 @@ pub(super) fn merge() -> Command {
         .arg(json())
 }
 
-fn own() -> [Arg; 7] {
+fn own() -> [Arg; 8] {
     [
         prompts_file().conflicts_with("prompt").help_heading(SWEEP),
         Arg::new("grid")
@@ -76,6 +77,7 @@ fn own() -> [Arg; 7] {
             )
             .help_heading(SWEEP),
         out().required_unless_present_any(["dry-run", "example"]),
+        judge().conflicts_with("chat").help_heading(SWEEP),
         Arg::new("shard")
             .long("shard")
             .value_name("I/N")

@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::binary::{Run, command, kelvin, run};
+use crate::tiny::Tiny;
 
 /// Four cells, two prompts, two samples each.
 const SMALL: &str =
@@ -271,6 +272,50 @@ fn a_cell_that_cannot_be_sampled_is_told_and_the_others_are_kept() {
         run.stderr
     );
     assert_eq!(sorted_lines(&dir.join("out")).len(), 2);
+}
+
+#[test]
+fn a_second_model_judges_what_was_swept() {
+    let dir = folder("judged");
+    let judged = format!("{SMALL} --judge verse"); // the model that samples
+    let table = swept(&dir, "out", &judged).stdout;
+    assert!(table.lines().next().is_some_and(|it| it.ends_with("judge-perplexity")), "{table}");
+    let report: Value =
+        serde_json::from_slice(&bytes(dir.join("out/report.json"))).expect("it is JSON");
+    assert_eq!(report["manifest"]["judge"]["name"], "verse");
+    for cell in report["cells"].as_array().expect("cells") {
+        let metric = |name: &str| cell["metrics"][name].as_f64().expect(name);
+        let (own, judge) = (metric("perplexity"), metric("judge_perplexity"));
+        assert!((own - judge).abs() < 1e-9 * own, "its own judge: {own}, {judge}");
+    }
+    let page = String::from_utf8(bytes(dir.join("out/report.html"))).expect("text");
+    assert!(page.contains("surprisal under the judge (bits per byte)"));
+    for index in 1..=2 {
+        swept(&dir, &format!("part-{index}"), &format!("{judged} --shard {index}/2"));
+    }
+    let joined = merge(&dir, "part-1 part-2 -o joined");
+    assert_eq!(joined.code, 0, "{}", joined.stderr);
+    assert_same(&dir.join("out"), &dir.join("joined"));
+    let without = sweep(&dir, "out", SMALL);
+    assert_eq!(without.code, 2);
+    assert!(without.stderr.contains("judge: none here, \"verse\" there"), "{}", without.stderr);
+}
+
+#[test]
+fn samples_that_the_judge_cannot_read_are_kept_and_told_each_time() {
+    let dir = folder("unjudged");
+    let model = Tiny { add_bos: false, ..Tiny::default() }.write("unjudged").join("tiny.gguf");
+    let only_letters = "--allowed-tokens 259,260,261"; // a, b, c
+    let args = format!("café of -n 2 --max-new-tokens 4 {only_letters} --judge verse --seed 1");
+    let args = format!("{args} -m {}", model.display());
+    let told = "error: verse cannot judge 2 of 4 samples; the first, allowed-tokens(259, 260, 261), prompt 1, \
+                sample 1: the vocabulary has no token for U+00E9";
+    for _ in 0..2 {
+        let run = sweep(&dir, "out", &args);
+        assert_eq!(run.code, 1, "{}", run.stderr);
+        assert!(run.stderr.contains(told), "{}", run.stderr);
+        assert_eq!(sorted_lines(&dir.join("out")).len(), 4);
+    }
 }
 
 #[test]

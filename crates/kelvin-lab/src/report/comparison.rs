@@ -2,11 +2,11 @@
 
 use super::{Block, Report, Section, Story};
 use crate::compare::{Estimate, N_RESAMPLES, estimate};
-use crate::figure::{self, Theme};
+use crate::figure::{self, Figure, Theme};
 use crate::measure::{self, Group, Metric};
 
-/// The columns of the summary: metric and decimals.
-const COLUMNS: [(&str, usize); 7] = [
+/// The columns of the summary: metric and decimals. Those of a judge are there where one was asked.
+const COLUMNS: [(&str, usize); 9] = [
     ("distinct-2", 3),
     ("self-bleu", 3),
     ("rep-4", 3),
@@ -14,7 +14,11 @@ const COLUMNS: [(&str, usize); 7] = [
     ("nats-per-token", 3),
     ("kept", 1),
     ("length", 1),
+    ("judge-perplexity", 2),
+    (JUDGED, 3),
 ];
+/// How good a second model finds the texts.
+const JUDGED: &str = "judge-bits-per-byte";
 
 /// What a report of policies tells.
 #[derive(Debug, Clone)]
@@ -84,13 +88,18 @@ impl Comparison {
     }
 
     fn summary(&self) -> Section {
+        let is_judged = self.is_judged();
+        let columns = || {
+            let columns = COLUMNS.into_iter().enumerate();
+            columns.filter(move |(_, (name, _))| is_judged || !name.starts_with("judge-"))
+        };
         let metrics: Vec<&Metric> =
-            COLUMNS.iter().filter_map(|&(name, _)| measure::find(name)).collect();
+            columns().filter_map(|(_, (name, _))| measure::find(name)).collect();
         let names = metrics.iter().map(|it| format!("{}{}", it.name, it.direction.sign()));
-        let columns = ["policy".to_owned()].into_iter().chain(names).collect();
+        let headings = ["policy".to_owned()].into_iter().chain(names).collect();
         let row = |row: &Compared| {
-            let cells = COLUMNS.iter().zip(&row.measured.estimates);
-            let cells = cells.map(|(&(_, decimals), &estimate)| shown(estimate, decimals));
+            let cells =
+                columns().map(|(at, (_, decimals))| shown(row.measured.estimates[at], decimals));
             [row.label.clone()].into_iter().chain(cells).collect()
         };
         let n = self.rows.iter().map(|row| row.measured.n_samples).max();
@@ -103,34 +112,44 @@ impl Comparison {
             (metric.name.to_owned(), format!("{} ({})", metric.summary, metric.unit))
         });
         Section::new("Summary")
-            .block(Block::Table { columns, rows: self.rows.iter().map(row).collect() })
+            .block(Block::Table { columns: headings, rows: self.rows.iter().map(row).collect() })
             .block(Block::Paragraph(legend))
             .block(Block::Facts(meaning.collect()))
     }
 
-    /// What diversity costs in surprisal; policies without either are left out.
+    /// What diversity costs in surprisal: under the model itself, and under the judge where there is one.
     fn pareto(&self) -> Section {
+        let own = self.cost("nats-per-token", "the model itself (nats per token)");
+        let caption = "Different pairs of tokens against the surprisal of the texts under the model itself, with \
+                       95 % intervals. What lies lower and further right than another policy is worse in both: \
+                       less diverse, and less like the model. Shares of different pairs compare only between \
+                       equal numbers of samples of about equal length.";
+        let section =
+            Section::new("Diversity against surprisal").block(block(&own, caption.to_owned()));
+        if !self.is_judged() {
+            return section;
+        }
+        let judged = self.cost(JUDGED, "the judge (bits per byte)");
+        let caption = "The same against the surprisal under the judge, a second model that had no part in the \
+                       texts. It too finds loops likely: read it beside rep-4.";
+        section.block(block(&judged, caption.to_owned()))
+    }
+
+    /// Diversity against one kind of surprisal; policies without either are left out.
+    fn cost(&self, surprisal: &str, under: &str) -> Figure {
         let measured = |name: &str, row: &Compared| {
             let Estimate { value, interval } = row.measured.get(name)?;
             let (low, high) = interval.map_or((value, value), |it| (it.low, it.high));
             Some(figure::Estimate { low, value, high })
         };
         let points = self.rows.iter().filter_map(|row| {
-            let (x, y) = (measured("nats-per-token", row)?, measured("distinct-2", row)?);
-            Some((row.label.clone(), x, y))
+            Some((row.label.clone(), measured(surprisal, row)?, measured("distinct-2", row)?))
         });
-        let axes = ("surprisal under the model itself (nats per token)", "distinct-2");
-        let figure = figure::pareto(axes, points);
-        let [light, dark] = [Theme::Light, Theme::Dark].map(|theme| figure.to_svg(theme));
-        let caption = "Different pairs of tokens against the surprisal of the texts under the model itself, with \
-                       95 % intervals. What lies lower and further right than another policy is worse in both: \
-                       less diverse, and less like the model. Shares of different pairs compare only between \
-                       equal numbers of samples of about equal length.";
-        Section::new("Diversity against surprisal").block(Block::Figure {
-            light,
-            dark,
-            caption: caption.to_owned(),
-        })
+        figure::pareto((&format!("surprisal under {under}"), "distinct-2"), points)
+    }
+
+    fn is_judged(&self) -> bool {
+        self.rows.iter().any(|row| row.measured.get(JUDGED).is_some())
     }
 
     fn texts(&self) -> Section {
@@ -171,4 +190,9 @@ fn shown(estimate: Option<Estimate>, decimals: usize) -> String {
         Some(interval) => format!("{value:.decimals$} ±{:.decimals$}", interval.half_width()),
         None => format!("{value:.decimals$}"),
     }
+}
+
+fn block(figure: &Figure, caption: String) -> Block {
+    let [light, dark] = [Theme::Light, Theme::Dark].map(|theme| figure.to_svg(theme));
+    Block::Figure { light, dark, caption }
 }

@@ -20,6 +20,9 @@ pub struct Manifest {
     pub kelvin: String,
     /// What decodes.
     pub model: ModelId,
+    /// What reads the texts afterwards, where something does.
+    #[serde(default)]
+    pub judge: Option<JudgeId>,
     /// What varies.
     pub grid: Grid,
     /// The policy of each cell: its pipeline in text form, whatever is fixed included.
@@ -51,6 +54,16 @@ pub struct ModelId {
     pub activations: String,
     /// How multiply and add are rounded.
     pub profile: String,
+}
+
+/// A model that judges texts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct JudgeId {
+    /// The model.
+    #[serde(flatten)]
+    pub model: ModelId,
+    /// Whether control tokens that a prompt spells are such to it.
+    pub parse_special: bool,
 }
 
 /// A prompt with all that its samples depend on.
@@ -176,6 +189,17 @@ fn compare(path: &str, here: &Value, there: &Value, found: &mut Vec<String>) {
         (Value::Array(a), Value::Array(b)) => {
             found.push(format!("{path}: {} here, {} there", a.len(), b.len()));
         }
-        (here, there) => found.push(format!("{path}: {here} here, {there} there")),
+        (here, there) => {
+            let [here, there] = [here, there].map(shown);
+            found.push(format!("{path}: {here} here, {there} there"));
+        }
+    }
+}
+
+/// A value that something else stands in place of: of what has a name, the name.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Null => "none".to_owned(),
+        value => value.get("name").unwrap_or(value).to_string(),
     }
 }

@@ -1,7 +1,7 @@
 //! Grids, journals and tables of sweeps.
 
 use kelvin_lab::sweep::{
-    CellSummary, Grid, Manifest, ModelId, PromptId, SCHEMA, Shard, Summary, journal,
+    CellSummary, Grid, JudgeId, Manifest, ModelId, PromptId, SCHEMA, Shard, Summary, journal,
 };
 use kelvin_lab::{Key, Sample};
 
@@ -24,6 +24,7 @@ fn manifest(grid: &[&str], n: u32, shard: &str) -> Manifest {
             activations: "int8".to_owned(),
             profile: "fast".to_owned(),
         },
+        judge: None,
         grid,
         pipelines,
         prompts: vec![prompt("One", 3), prompt("Two, or \"three\"", 5)],
@@ -182,7 +183,11 @@ fn a_manifest_comes_back_and_says_what_is_different() {
     assert_eq!(Manifest::read(&one.to_json()).expect("it was written"), one);
     let mut other = Manifest { n: 4, ..manifest(&["temperature=1,3"], 3, "1/2") };
     other.prompts.pop();
+    other.judge = Some(JudgeId { model: one.model.clone(), parse_special: true });
+    let back = Manifest::read(&other.to_json()).expect("it was written");
+    assert_eq!(back.judge, other.judge);
     let told = [
+        "judge: none here, \"m\" there",
         "grid.0.values.1: \"2\" here, \"3\" there",
         "pipelines.1: \"temperature=2\" here, \"temperature=3\" there",
         "prompts: 2 here, 1 there",

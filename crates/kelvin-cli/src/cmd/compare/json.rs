@@ -23,7 +23,7 @@ pub(super) fn object(all: &All<'_>) -> Value {
         "coupled": plan.is_coupled,
         "level": LEVEL,
         "resamples": N_RESAMPLES,
-        "judge": all.judge,
+        "judge": all.judge.map(|judge| judge.model().json()),
         "again": plan.again.to_string(),
         "rows": all.rows.iter().enumerate().map(|(at, row)| row_object(at, row, &base, all)).collect::<Value>(),
     })

@@ -1,7 +1,6 @@
 //! `kelvin compare`: policies or models side by side.
 
 mod json;
-mod judge;
 mod page;
 pub(crate) mod policy;
 mod report;
@@ -16,7 +15,6 @@ use anyhow::Result;
 use clap::ArgMatches;
 use kelvin_lab::measure::{self, ByteBigrams, Metric};
 
-use self::judge::Judge;
 use self::policy::Named;
 use self::row::Row;
 use crate::again::Again;
@@ -24,6 +22,7 @@ use crate::args::policy::text;
 use crate::args::randomness::Randomness;
 use crate::console::Console;
 use crate::exit::{Code, Failure};
+use crate::judge::Judge;
 use crate::playback;
 use crate::term::text::quoted;
 use crate::{models, prompts, suggest};
@@ -65,13 +64,13 @@ pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Cod
     }
     if let Some(judge) = &judge {
         for row in &mut rows {
-            judge.judge(row, &prompts);
+            row.judge(judge, &prompts);
         }
     }
     for failure in rows.iter().flat_map(|row| &row.failures) {
         console.tell_error(failure)?;
     }
-    let (judge, reference) = (judge.as_ref().map(Judge::json), reference.as_ref());
+    let (judge, reference) = (judge.as_ref(), reference.as_ref());
     let all = All { plan: &plan, prompts: &prompts, rows: &rows, judge, reference };
     if matches.get_flag("json") {
         console.json(&json::object(&all))?;
@@ -116,7 +115,7 @@ pub(crate) struct All<'a> {
     pub(crate) prompts: &'a [String],
     pub(crate) rows: &'a [Row],
     /// The model that judged the texts.
-    pub(crate) judge: Option<serde_json::Value>,
+    pub(crate) judge: Option<&'a Judge>,
     pub(crate) reference: Option<&'a ByteBigrams>,
 }
 

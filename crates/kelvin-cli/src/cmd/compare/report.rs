@@ -54,6 +54,7 @@ fn facts(all: &All<'_>) -> Vec<(String, String)> {
     models.dedup();
     let mut facts: Vec<(&str, String)> =
         models.iter().map(|it| ("model", (*it).to_owned())).collect();
+    facts.extend(all.judge.map(|judge| ("judge", judge.model().facts().join(" · "))));
     facts.extend(all.prompts.iter().map(|prompt| ("prompt", format!("{prompt:?}"))));
     let shared = if plan.is_coupled { "the same in each row" } else { "its own in each row" };
     facts.extend([

@@ -17,9 +17,10 @@ use super::Plan;
 use crate::args::context;
 use crate::console::Console;
 use crate::experiment::{Cell, Collected, Ended, Experiment, Prompt, Rows};
+use crate::judge::Judge;
 use crate::load::{self, Loaded};
 use crate::term::number::count;
-use crate::{memory, stories};
+use crate::{memory, playback, stories};
 
 /// Texts of each row that a report shows, at most.
 const STORIES: usize = 3;
@@ -219,6 +220,27 @@ fn common_bytes(ids: &[TokenId], text: &str, tokenizer: &Tokenizer) -> usize {
 }
 
 impl Row {
+    /// Judges the samples, as far as nobody interrupts it. Those that the judge cannot read stay without a
+    /// judgement, which is a failure of the row.
+    pub(super) fn judge(&mut self, judge: &Judge, prompts: &[String]) {
+        let mut unread = Vec::new();
+        for sample in &mut self.samples {
+            if playback::is_interrupted() {
+                break;
+            }
+            match judge.of(&sample.text, &prompts[sample.prompt]) {
+                Ok(judged) => sample.judged = judged,
+                Err(error) => unread.push((sample.prompt + 1, sample.sample + 1, error)),
+            }
+        }
+        if let Some((prompt, sample, error)) = unread.first() {
+            let (judge, n_unread) = (&judge.model().card.name, count(unread.len()));
+            let of = format!("{n_unread} of {} samples", count(self.samples.len()));
+            let first = format!("the first, prompt {prompt}, sample {sample}: {error}");
+            self.failures.push(format!("{}: {judge} cannot judge {of}; {first}", self.policy));
+        }
+    }
+
     /// The samples of each prompt.
     pub(crate) fn groups<'a>(&'a self, prompts: &'a [String]) -> Vec<Group<'a>> {
         let of = |(at, prompt): (usize, &'a String)| {

@@ -24,6 +24,7 @@ struct Tried {
     first: Option<Duration>,
     n_tokens: usize,
     last: Duration,
+    samples: Vec<Sample>,
 }
 
 impl Listener for Tried {
@@ -36,7 +37,8 @@ impl Listener for Tried {
         Ok(())
     }
 
-    fn sampled(&mut self, _: Sample) -> Result<()> {
+    fn sampled(&mut self, sample: Sample) -> Result<()> {
+        self.samples.push(sample);
         Ok(())
     }
 
@@ -103,7 +105,8 @@ impl Job<'_> {
         prompts.sort_unstable();
         prompts.dedup();
         let start = Instant::now();
-        let mut took = Tried { start, first: None, n_tokens: 0, last: Duration::ZERO };
+        let (last, samples) = (Duration::ZERO, Vec::new());
+        let mut took = Tried { start, first: None, n_tokens: 0, last, samples };
         experiment.run(tried, &mut took)?;
         let first = took.first.unwrap_or_default().as_secs_f64();
         let decoding = took.last.as_secs_f64() - first;
@@ -116,16 +119,34 @@ impl Job<'_> {
         };
         let n_tokens = missing.len().saturating_mul(self.manifest.max_new_tokens);
         let all: usize = self.prompts.iter().map(Prompt::n_tokens).sum();
+        let judged: usize = missing.iter().map(|key| self.prompts[key.prompt].n_tokens()).sum();
+        let judging = self.per_judged_token(&took.samples) * (judged + n_tokens) as f64;
+        let weights =
+            [&self.loaded.model].into_iter().chain(self.judge.map(|it| &it.model().model));
         Ok(Estimate {
             n_samples,
             there: n_samples - missing.len(),
             n_tokens,
             tokens_per_second: 1.0 / per_token.max(1e-12),
-            seconds: n_tokens as f64 * per_token + all as f64 * per_prompt_token,
+            seconds: n_tokens as f64 * per_token + all as f64 * per_prompt_token + judging,
             measured: (n_tried, max_new_tokens),
             rows,
-            weights: self.loaded.model.n_bytes() as u64,
+            weights: weights.map(|model| model.n_bytes() as u64).sum(),
         })
+    }
+
+    /// Seconds that the judge takes for a token of a prompt or a sample; 0 without one.
+    fn per_judged_token(&self, samples: &[Sample]) -> f64 {
+        if self.judge.is_none() {
+            return 0.0;
+        }
+        let start = Instant::now();
+        for sample in samples {
+            self.judged(sample).ok(); // what it cannot read takes no time
+        }
+        let read = |it: &Sample| self.prompts[it.prompt].n_tokens() + it.token_ids.len();
+        let n_read: usize = samples.iter().map(read).sum();
+        start.elapsed().as_secs_f64() / n_read.max(1) as f64
     }
 
     /// A line for each cell and its policy.

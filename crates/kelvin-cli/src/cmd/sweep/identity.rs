@@ -1,9 +1,10 @@
 //! What a sweep's samples depend on besides its settings: the model's files, the prompts' tokens.
 
-use kelvin_lab::sweep::{ModelId, PromptId};
+use kelvin_lab::sweep::{JudgeId, ModelId, PromptId};
 
 use crate::exit::Failure;
 use crate::experiment::Prompt;
+use crate::judge::Judge;
 use crate::load::{self, Loaded};
 use crate::models::digest;
 
@@ -26,6 +27,15 @@ pub(super) fn of_model(loaded: &Loaded) -> Result<ModelId, Failure> {
         activations: load::activations_name(engine.activations()).to_owned(),
         profile: engine.profile().name().to_owned(),
     })
+}
+
+/// What judges, with the hashes of its files.
+///
+/// # Errors
+///
+/// As [`of_model`].
+pub(super) fn of_judge(judge: &Judge) -> Result<JudgeId, Failure> {
+    Ok(JudgeId { model: of_model(judge.model())?, parse_special: judge.parses_special() })
 }
 
 /// A prompt with the hash of its tokens.

@@ -12,8 +12,9 @@ mod table;
 
 use anyhow::Result;
 use clap::ArgMatches;
-use kelvin_lab::Key;
+use kelvin_lab::sample::Judged;
 use kelvin_lab::sweep::{Grid, Manifest, SCHEMA, Shard, Summary};
+use kelvin_lab::{Key, Sample};
 use kelvin_lm::generate::{Context, Detok};
 
 pub(crate) use self::folder::Folder;
@@ -29,11 +30,12 @@ use crate::chat::Chat;
 use crate::console::Console;
 use crate::exit::{Code, Failure};
 use crate::experiment::{Cell, Ended, Experiment, Prompt, Rows};
+use crate::judge::Judge;
 use crate::load::{self, Loaded};
 use crate::playback;
 use crate::prompts;
 use crate::settings::{self, Policy};
-use crate::term::number::{bytes, counted};
+use crate::term::number::{bytes, count, counted};
 
 /// Runs the command.
 pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Code> {
@@ -54,8 +56,9 @@ pub(crate) fn run(matches: &ArgMatches, console: &mut Console<'_>) -> Result<Cod
         None => policies[0].stops.clone().map_or_else(Vec::new, |(stops, _)| stops),
     };
     let prompts = read_prompts(matches, texts, &mut loaded, randomness)?;
-    let grid = (grid, cells, &policies[..]);
-    let job = Job::new(matches, &loaded, grid, (prompts, stops), randomness)?;
+    let judge = Judge::from_matches(matches, console)?;
+    let (models, grid) = ((&loaded, judge.as_ref()), (grid, cells, &policies[..]));
+    let job = Job::new(matches, models, grid, (prompts, stops), randomness)?;
     job.introduce(&randomness, console)?;
     match folder {
         Some(folder) if !matches.get_flag("dry-run") => {
@@ -103,6 +106,7 @@ fn read_prompts(
 /// A sweep, ready to begin.
 struct Job<'a> {
     loaded: &'a Loaded,
+    judge: Option<&'a Judge>,
     cells: Vec<Cell>,
     /// Who set the values of each cell.
     origins: Vec<String>,
@@ -116,7 +120,7 @@ struct Job<'a> {
 impl<'a> Job<'a> {
     fn new(
         matches: &ArgMatches,
-        loaded: &'a Loaded,
+        (loaded, judge): (&'a Loaded, Option<&'a Judge>),
         (grid, cells, policies): (Grid, Vec<Cell>, &[Policy]),
         (prompts, stop): (Vec<Prompt>, Vec<String>),
         randomness: Randomness,
@@ -125,6 +129,7 @@ impl<'a> Job<'a> {
             schema: SCHEMA.to_owned(),
             kelvin: env!("CARGO_PKG_VERSION").to_owned(),
             model: identity::of_model(loaded)?,
+            judge: judge.map(identity::of_judge).transpose()?,
             grid,
             pipelines: cells.iter().map(|cell| cell.pipeline.to_string()).collect(),
             prompts: prompts.iter().map(identity::of_prompt).collect(),
@@ -140,7 +145,7 @@ impl<'a> Job<'a> {
             .iter()
             .map(|policy| settings::origins(&policy.settings, |setting| setting.name).join(" · "));
         let (origins, again) = (origins.collect(), report::again(matches, &manifest));
-        Ok(Self { loaded, cells, origins, again, prompts, manifest, detok })
+        Ok(Self { loaded, judge, cells, origins, again, prompts, manifest, detok })
     }
 
     /// What is swept, before it is.
@@ -192,7 +197,7 @@ impl<'a> Job<'a> {
         let rows = experiment.rows;
         let together = counted(rows.n(), "sample");
         console.talk(&format!("{together} together, in {} of memory", bytes(rows.bytes())))?;
-        let mut progress = Progress::new(&mut journal, &missing, console);
+        let mut progress = Progress::new(self, &mut journal, &missing, console);
         let ended = experiment.run(missing, &mut progress);
         let (failures, footer) = progress.finish();
         journal.sync()?;
@@ -205,11 +210,46 @@ impl<'a> Job<'a> {
         let cells = folder.tabulate(&journal)?;
         folder.write_report(&report::html(self, &journal)?)?;
         report(&Summary { manifest: &self.manifest, cells }, json, console)?;
-        self.tell_failures(&failures, console)
+        self.tell_failures(&failures, console)?;
+        let unjudged = self.unjudged(&journal)?;
+        if let Some(told) = &unjudged {
+            console.tell_error(told)?;
+        }
+        let is_whole = failures.is_empty() && unjudged.is_none();
+        Ok(if is_whole { Code::Done } else { Code::Failed })
+    }
+
+    /// What the judge makes of a sample; nothing of an empty one, or without a judge.
+    fn judged(&self, sample: &Sample) -> kelvin_lm::Result<Option<Judged>> {
+        let Some(judge) = self.judge else { return Ok(None) };
+        judge.of(&sample.text, &self.prompts[sample.prompt].text)
+    }
+
+    /// How many samples the judge could not read, and why not the first; nothing where it read all.
+    fn unjudged(&self, journal: &Journal) -> Result<Option<String>> {
+        let Some(judge) = self.judge else { return Ok(None) };
+        let (mut n_unread, mut first) = (0, None);
+        for sample in journal.samples() {
+            let sample = sample?;
+            if !sample.text.is_empty() && sample.judged.is_none() {
+                n_unread += 1;
+                first = first.or(Some(sample));
+            }
+        }
+        let Some(first) = first else { return Ok(None) };
+        let of = format!("{} of {} samples", count(n_unread), count(journal.n_samples()));
+        let which = format!(
+            "the first, {}, prompt {}, sample {}",
+            self.cells[first.cell].label,
+            first.prompt + 1,
+            first.sample + 1
+        );
+        let why = self.judged(&first).err().map_or_else(String::new, |why| format!(": {why}"));
+        Ok(Some(format!("{} cannot judge {of}; {which}{why}", judge.model().card.name)))
     }
 
     /// Which samples could not be had, and why; each reason once.
-    fn tell_failures(&self, failures: &[(Key, String)], console: &mut Console<'_>) -> Result<Code> {
+    fn tell_failures(&self, failures: &[(Key, String)], console: &mut Console<'_>) -> Result<()> {
         let mut told: Vec<(&str, usize, Key)> = Vec::new();
         for (key, why) in failures {
             match told.iter_mut().find(|(known, _, _)| known == why) {
@@ -222,6 +262,6 @@ impl<'a> Job<'a> {
             let samples = counted(n, "sample");
             console.tell_error(&format!("{samples} could not be had, first of {first}: {why}"))?;
         }
-        Ok(if failures.is_empty() { Code::Done } else { Code::Failed })
+        Ok(())
     }
 }

@@ -7,6 +7,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use kelvin_lab::{Key, Sample};
 use kelvin_lm::Error;
 
+use super::Job;
 use super::journal::Journal;
 use crate::console::Console;
 use crate::experiment::Listener;
@@ -15,8 +16,9 @@ use crate::term::number::{count, counted};
 /// What the bar shows.
 const BAR: &str = "{msg} {wide_bar} {pos}/{len} {eta} left";
 
-/// Keeps what comes, and shows how far it is.
+/// Judges and keeps what comes, and shows how far it is.
 pub(super) struct Progress<'a> {
+    job: &'a Job<'a>,
     journal: &'a mut Journal,
     bar: ProgressBar,
     n_tokens: usize,
@@ -27,14 +29,19 @@ pub(super) struct Progress<'a> {
 
 impl<'a> Progress<'a> {
     /// Begins with so many samples to come.
-    pub(super) fn new(journal: &'a mut Journal, missing: &[Key], console: &Console<'_>) -> Self {
+    pub(super) fn new(
+        job: &'a Job<'a>,
+        journal: &'a mut Journal,
+        missing: &[Key],
+        console: &Console<'_>,
+    ) -> Self {
         let hidden = console.quiet || !console.err_terminal;
         let target =
             if hidden { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
         let bar = ProgressBar::with_draw_target(Some(missing.len() as u64), target);
         bar.set_style(ProgressStyle::with_template(BAR).expect("a template that a test renders"));
         let failures = Vec::new();
-        Self { journal, bar, n_tokens: 0, n_samples: 0, since: Instant::now(), failures }
+        Self { job, journal, bar, n_tokens: 0, n_samples: 0, since: Instant::now(), failures }
     }
 
     /// Takes the bar away: what could not be had, and the sum of the rest.
@@ -66,7 +73,8 @@ impl Listener for Progress<'_> {
         Ok(())
     }
 
-    fn sampled(&mut self, sample: Sample) -> Result<()> {
+    fn sampled(&mut self, mut sample: Sample) -> Result<()> {
+        sample.judged = self.job.judged(&sample).unwrap_or_default(); // else it is told at the end
         self.journal.add(&sample)?;
         self.n_samples += 1;
         self.bar.inc(1);

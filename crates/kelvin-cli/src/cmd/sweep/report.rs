@@ -85,6 +85,7 @@ fn facts(job: &Job<'_>) -> Vec<(String, String)> {
             ("SHA-256", format!("{} {file}", hash.as_str().unwrap_or_default()))
         }),
     );
+    facts.extend(job.judge.map(|judge| ("judge", judge.model().facts().join(" · "))));
     facts.extend(job.prompts.iter().take(STORIES).map(|it| ("prompt", format!("{:?}", it.text))));
     facts.extend([
         ("samples", format!("{} of each cell and prompt", count(manifest.n as usize))),

@@ -8,14 +8,15 @@ use crate::console::Console;
 use crate::term::number::count;
 use crate::term::table::{Align, Table};
 
-/// The metrics that a table has room for: their names, and the decimals shown.
-const SHOWN: [(&str, usize); 6] = [
+/// The metrics that a table has room for: their names, and the decimals shown. The last is of a judge.
+const SHOWN: [(&str, usize); 7] = [
     ("unique-ratio", 2),
     ("distinct-2", 2),
     ("rep-4", 2),
     ("nats-per-token", 3),
     ("kept", 1),
     ("length", 1),
+    ("judge-perplexity", 2),
 ];
 
 /// Prints the table, or everything as one JSON object.
@@ -34,7 +35,9 @@ pub(crate) fn report(
 /// A line for each cell.
 fn table(summary: &Summary<'_>) -> Table {
     let mut columns = vec![("cell", Align::Left), ("samples", Align::Right)];
-    columns.extend(SHOWN.map(|(name, _)| (name, Align::Right)));
+    let n_shown = SHOWN.len() - usize::from(summary.manifest.judge.is_none());
+    let metrics = &SHOWN[..n_shown];
+    columns.extend(metrics.iter().map(|&(name, _)| (name, Align::Right)));
     let mut table = Table::new(&columns);
     let grid = &summary.manifest.grid;
     for cell in &summary.cells {
@@ -42,7 +45,7 @@ fn table(summary: &Summary<'_>) -> Table {
             label if label.is_empty() => summary.manifest.pipelines[cell.cell].clone(),
             label => label,
         };
-        let shown = SHOWN.map(|(name, decimals)| {
+        let shown = metrics.iter().map(|&(name, decimals)| {
             cell.metric(name).map_or_else(|| "–".to_owned(), |value| format!("{value:.decimals$}"))
         });
         let mut cells = vec![label, count(cell.n_samples)];
