@@ -5,17 +5,16 @@ use crate::compare::{Estimate, N_RESAMPLES, estimate};
 use crate::figure::{self, Figure, Theme};
 use crate::measure::{self, Group, Metric};
 
-/// The columns of the summary: metric and decimals. Those of a judge are there where one was asked.
-const COLUMNS: [(&str, usize); 9] = [
+/// The columns of the summary: metric and decimals. That of a judge is there where one was asked.
+const COLUMNS: [(&str, usize); 8] = [
     ("distinct-2", 3),
     ("self-bleu", 3),
     ("rep-4", 3),
     ("unique-ratio", 2),
     ("nats-per-token", 3),
+    (JUDGED, 3),
     ("kept", 1),
     ("length", 1),
-    ("judge-perplexity", 2),
-    (JUDGED, 3),
 ];
 /// How good a second model finds the texts.
 const JUDGED: &str = "judge-bits-per-byte";
@@ -91,7 +90,7 @@ impl Comparison {
         let is_judged = self.is_judged();
         let columns = || {
             let columns = COLUMNS.into_iter().enumerate();
-            columns.filter(move |(_, (name, _))| is_judged || !name.starts_with("judge-"))
+            columns.filter(move |(_, (name, _))| is_judged || *name != JUDGED)
         };
         let metrics: Vec<&Metric> =
             columns().filter_map(|(_, (name, _))| measure::find(name)).collect();

@@ -154,6 +154,9 @@ impl<'a> Job<'a> {
         let mut facts = self.loaded.facts();
         facts.push(format!("seed {}", randomness.shown()));
         console.talk(&facts.join(" · "))?;
+        if let Some(judge) = self.judge {
+            console.talk(&format!("judge: {}", judge.model().facts().join(" · ")))?;
+        }
         let mut counts = vec![
             counted(self.cells.len(), "cell"),
             counted(self.prompts.len(), "prompt"),
