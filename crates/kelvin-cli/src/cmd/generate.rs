@@ -1,6 +1,7 @@
 //! `kelvin generate`: prompts to text, streamed.
 
 use std::ops::Range;
+use std::thread;
 
 use anyhow::Result;
 use clap::ArgMatches;
@@ -9,7 +10,7 @@ use kelvin_lab::trace::Header;
 use kelvin_lm::chat::Message;
 use kelvin_lm::defaults::Length;
 use kelvin_lm::generate::{Batch, Context, Detok, Request, Session};
-use kelvin_lm::tokenizer::{ShowSpecial, SpecialTokens};
+use kelvin_lm::tokenizer::{ShowSpecial, SpecialTokens, Tokenizer};
 use serde_json::Value;
 
 use crate::args::randomness::Randomness;
@@ -19,7 +20,7 @@ use crate::console::Console;
 use crate::exit::{Code, Failure};
 use crate::load::{self, Loaded};
 use crate::playback::{
-    self, InOrder, JsonLines, Opening, Recording, Tape, Totals, View, Watched, play,
+    self, Aside, InOrder, JsonLines, Opening, Recording, Tape, Totals, View, Watched, play,
 };
 use crate::settings::{self, Origin, Policy, Setting, UNTOUCHED};
 use crate::term::number::{count, counted};
@@ -77,17 +78,39 @@ pub(super) fn run_once(
     playback::listen_for_interrupts()?;
     let openings = job.openings(&loaded, &policy);
     let (tokenizer, is_json) = (&loaded.tokenizer, matches.get_flag("json"));
-    let recording = Recording::new(&mut tapes, tokenizer, &openings)?;
-    let totals = if is_json {
-        let lines = JsonLines::new(console, tokenizer, job.show, &openings)?;
-        play(&mut batch, &mut (lines, recording))?
-    } else {
-        let text = InOrder::new(console, tokenizer, job.view(), &openings)?;
-        play(&mut batch, &mut (text, recording))?
-    };
+    let totals = recorded(&mut batch, &mut tapes, (&job, tokenizer, &openings), |batch, aside| {
+        if is_json {
+            let lines = JsonLines::new(console, tokenizer, job.show, &openings)?;
+            play(batch, &mut (lines, aside))
+        } else {
+            let text = InOrder::new(console, tokenizer, job.view(), &openings)?;
+            play(batch, &mut (text, aside))
+        }
+    })?;
     console.warn_all(&tapes.iter().filter_map(Tape::trouble).collect::<Vec<_>>())?;
     console.talk(&footer(&totals))?;
     Ok(code(&totals))
+}
+
+/// Plays a batch whose trace is written meanwhile, where there are tapes for one.
+fn recorded<'m>(
+    batch: &mut Batch<'m, Watched>,
+    tapes: &mut [Tape],
+    (job, tokenizer, openings): (&Job, &Tokenizer, &[Opening]),
+    play: impl FnOnce(&mut Batch<'m, Watched>, Option<&mut Aside<'_>>) -> Result<Totals>,
+) -> Result<Totals> {
+    if tapes.is_empty() {
+        return play(batch, None);
+    }
+    let recording = Recording::new(tapes, tokenizer, openings)?;
+    let choosers = (0..openings.len()).filter_map(|sequence| batch.chooser(sequence));
+    let samplers = choosers.map(|watched| watched.sampler().clone()).collect();
+    thread::scope(|scope| {
+        let mut aside = Aside::new(scope, recording, samplers, job.show.max(Recording::DEPTH));
+        let totals = play(batch, Some(&mut aside))?;
+        aside.finish()?;
+        Ok(totals)
+    })
 }
 
 /// What is to be generated.
@@ -110,6 +133,8 @@ pub(super) struct Job {
     pub(super) show: usize,
     /// Places of each distribution that the account of a token lists; none where none is kept.
     depth: Option<usize>,
+    /// Whether a trace is written.
+    is_recorded: bool,
     /// Further facts for the header.
     facts: Vec<String>,
 }
@@ -163,15 +188,14 @@ impl Job {
             echo: matches.get_flag("echo"),
             show: shown,
             depth: (shown > 0 || matches.get_flag("json")).then_some(shown.max(1)),
+            is_recorded: false,
             facts: Vec::new(),
         })
     }
 
-    /// Keeps the account that traces need, where there are any.
+    /// Keeps the rows that traces need, where there are any.
     fn record_on(&mut self, tapes: &[Tape]) {
-        if !tapes.is_empty() {
-            self.depth = Some(self.show.max(Recording::DEPTH));
-        }
+        self.is_recorded = !tapes.is_empty();
     }
 
     /// The batch with a sequence for each sample of each prompt, in their order.
@@ -217,6 +241,7 @@ impl Job {
             choosers: self
                 .choices()
                 .map(|choice| Watched::new(sampler.fork(choice), self.depth))
+                .map(|watched| if self.is_recorded { watched.keeping_rows() } else { watched })
                 .collect(),
             detok: self.detok.clone(),
             max_new_tokens: self.max_new_tokens(prompt),

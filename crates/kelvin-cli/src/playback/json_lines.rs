@@ -52,10 +52,6 @@ impl<'a, 'c> JsonLines<'a, 'c> {
 }
 
 impl Listener for JsonLines<'_, '_> {
-    fn reading(&mut self, _: usize) -> Result<()> {
-        Ok(())
-    }
-
     fn token(&mut self, sequence: usize, account: &TraceStep) -> Result<()> {
         let mut step = self.lines.step(sequence, account);
         if self.show > 0 {
@@ -82,7 +78,7 @@ impl Listener for JsonLines<'_, '_> {
 
     fn failed(&mut self, sequence: usize, error: &Error) -> Result<()> {
         self.console.tell_error(&error.to_string())?;
-        let line = self.lines.failed(sequence, error);
+        let line = self.lines.failed(sequence, &error.to_string());
         self.write(&line)
     }
 }

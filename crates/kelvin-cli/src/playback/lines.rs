@@ -2,7 +2,6 @@
 
 use kelvin::{TokenId, TraceStep};
 use kelvin_lab::trace::{ContextShift, Done, Failed, Line, Step};
-use kelvin_lm::Error;
 use kelvin_lm::generate::Finish;
 use kelvin_lm::tokenizer::Tokenizer;
 
@@ -73,12 +72,12 @@ impl<'a> Lines<'a> {
         })
     }
 
-    pub(super) fn failed(&self, sequence: usize, error: &Error) -> Line {
+    pub(super) fn failed(&self, sequence: usize, why: &str) -> Line {
         let Growing { prompt, sample, text, token_ids, .. } = &self.sequences[sequence];
         Line::Error(Failed {
             prompt: *prompt,
             sample: *sample,
-            message: error.to_string(),
+            message: why.to_owned(),
             text: text.clone(),
             token_ids: token_ids.clone(),
         })

@@ -1,10 +1,12 @@
 //! Sequences that grow together, told as they grow: the loop under `generate` and `tour`.
 
+mod aside;
 mod in_order;
 mod json_lines;
 mod lines;
 mod recording;
 
+pub(crate) use aside::Aside;
 pub(crate) use in_order::{InOrder, View};
 pub(crate) use json_lines::JsonLines;
 pub(crate) use recording::{Recording, Tape};
@@ -73,7 +75,7 @@ pub(crate) fn is_interrupted() -> bool {
     INTERRUPTED.load(Ordering::SeqCst)
 }
 
-/// A sampler that remembers its last step: how probable its choice was, or the whole account.
+/// A sampler that remembers its last step: how probable its choice was, and what is wanted besides.
 #[derive(Debug, Clone)]
 pub(crate) struct Watched {
     sampler: Sampler,
@@ -81,13 +83,26 @@ pub(crate) struct Watched {
     depth: Option<usize>,
     logprob: f64,
     account: Option<TraceStep>,
+    /// The row that it chose from, where rows are wanted.
+    row: Option<Vec<f32>>,
 }
 
 impl Watched {
     /// Watches a sampler. An account (`depth` places of each distribution) takes some passes over
     /// the logits; without one, watching costs nothing.
     pub(crate) fn new(sampler: Sampler, depth: Option<usize>) -> Self {
-        Self { sampler, depth, logprob: 0.0, account: None }
+        Self { sampler, depth, logprob: 0.0, account: None, row: None }
+    }
+
+    /// Keeps the row of each choice too, for whoever accounts for it elsewhere.
+    #[must_use]
+    pub(crate) fn keeping_rows(self) -> Self {
+        Self { row: Some(Vec::new()), ..self }
+    }
+
+    /// The sampler as it is now.
+    pub(crate) fn sampler(&self) -> &Sampler {
+        &self.sampler
     }
 }
 
@@ -104,6 +119,10 @@ impl Chooser for Watched {
         };
         self.sampler.accept(token)?;
         self.logprob = logprob;
+        if let Some(row) = &mut self.row {
+            row.clear();
+            row.extend_from_slice(logits);
+        }
         Ok(token)
     }
 }
@@ -126,14 +145,31 @@ pub(crate) trait Listener {
     /// # Errors
     ///
     /// As [`Listener::token`].
-    fn reading(&mut self, left: usize) -> Result<()>;
+    fn reading(&mut self, left: usize) -> Result<()> {
+        let _ = left;
+        Ok(())
+    }
 
     /// A token was drawn, and this is the account of it. Not called where none is kept.
     ///
     /// # Errors
     ///
     /// Those of whatever it writes to; the run ends.
-    fn token(&mut self, sequence: usize, step: &TraceStep) -> Result<()>;
+    fn token(&mut self, sequence: usize, step: &TraceStep) -> Result<()> {
+        let _ = (sequence, step);
+        Ok(())
+    }
+
+    /// A token was drawn from this row, which may be taken away for another buffer. Not called where rows
+    /// are not kept.
+    ///
+    /// # Errors
+    ///
+    /// As [`Listener::token`].
+    fn row(&mut self, sequence: usize, row: &mut Vec<f32>) -> Result<()> {
+        let _ = (sequence, row);
+        Ok(())
+    }
 
     /// The context shifted: the token at `pos` and those behind it see `dropped` tokens fewer.
     ///
@@ -164,7 +200,7 @@ pub(crate) trait Listener {
     fn failed(&mut self, sequence: usize, error: &Error) -> Result<()>;
 }
 
-/// Tells a second listener all that the first is told.
+/// Tells a second listener all that the first is told; rows only the second.
 impl<A: Listener, B: Listener> Listener for (A, B) {
     fn reading(&mut self, left: usize) -> Result<()> {
         self.0.reading(left)?;
@@ -174,6 +210,10 @@ impl<A: Listener, B: Listener> Listener for (A, B) {
     fn token(&mut self, sequence: usize, step: &TraceStep) -> Result<()> {
         self.0.token(sequence, step)?;
         self.1.token(sequence, step)
+    }
+
+    fn row(&mut self, sequence: usize, row: &mut Vec<f32>) -> Result<()> {
+        self.1.row(sequence, row)
     }
 
     fn shift(&mut self, sequence: usize, pos: usize, dropped: usize) -> Result<()> {
@@ -194,6 +234,37 @@ impl<A: Listener, B: Listener> Listener for (A, B) {
     fn failed(&mut self, sequence: usize, error: &Error) -> Result<()> {
         self.0.failed(sequence, error)?;
         self.1.failed(sequence, error)
+    }
+}
+
+/// Tells a listener that need not be there.
+impl<L: Listener> Listener for Option<&mut L> {
+    fn reading(&mut self, left: usize) -> Result<()> {
+        self.as_mut().map_or(Ok(()), |it| it.reading(left))
+    }
+
+    fn token(&mut self, sequence: usize, step: &TraceStep) -> Result<()> {
+        self.as_mut().map_or(Ok(()), |it| it.token(sequence, step))
+    }
+
+    fn row(&mut self, sequence: usize, row: &mut Vec<f32>) -> Result<()> {
+        self.as_mut().map_or(Ok(()), |it| it.row(sequence, row))
+    }
+
+    fn shift(&mut self, sequence: usize, pos: usize, dropped: usize) -> Result<()> {
+        self.as_mut().map_or(Ok(()), |it| it.shift(sequence, pos, dropped))
+    }
+
+    fn text(&mut self, sequence: usize, text: &str) -> Result<()> {
+        self.as_mut().map_or(Ok(()), |it| it.text(sequence, text))
+    }
+
+    fn done(&mut self, sequence: usize, finish: Finish) -> Result<()> {
+        self.as_mut().map_or(Ok(()), |it| it.done(sequence, finish))
+    }
+
+    fn failed(&mut self, sequence: usize, error: &Error) -> Result<()> {
+        self.as_mut().map_or(Ok(()), |it| it.failed(sequence, error))
     }
 }
 
@@ -272,16 +343,17 @@ pub(crate) fn play(batch: &mut Batch<'_, Watched>, listener: &mut impl Listener)
 
 fn tell(
     event: Event,
-    batch: &Batch<'_, Watched>,
+    batch: &mut Batch<'_, Watched>,
     listener: &mut impl Listener,
     totals: &mut Totals,
 ) -> Result<()> {
     match event {
         Event::Token { sequence, .. } => {
-            let watched = batch.chooser(sequence).expect("the sequence has just chosen");
+            let watched = batch.chooser_mut(sequence).expect("the sequence has just chosen");
             totals.n_tokens += 1;
             totals.nats -= watched.logprob;
-            watched.account.as_ref().map_or(Ok(()), |step| listener.token(sequence, step))
+            watched.account.as_ref().map_or(Ok(()), |step| listener.token(sequence, step))?;
+            watched.row.as_mut().map_or(Ok(()), |row| listener.row(sequence, row))
         }
         Event::Shift { sequence, pos, dropped } => {
             totals.n_shifts += 1;

@@ -8,12 +8,11 @@ use std::path::PathBuf;
 use anyhow::Result;
 use kelvin::{TokenId, TraceStep};
 use kelvin_lab::trace::{Line, LineBuffer, Step, Text};
-use kelvin_lm::Error;
 use kelvin_lm::generate::Finish;
 use kelvin_lm::tokenizer::Tokenizer;
 
+use super::Opening;
 use super::lines::Lines;
-use super::{Listener, Opening};
 use crate::exit::Failure;
 
 /// A file that traces go to.
@@ -130,37 +129,38 @@ impl Drop for Recording<'_> {
     }
 }
 
-impl Listener for Recording<'_> {
-    fn reading(&mut self, _: usize) -> Result<()> {
-        Ok(())
-    }
-
-    fn token(&mut self, sequence: usize, account: &TraceStep) -> Result<()> {
-        if self.tapes.is_empty() {
-            return Ok(());
-        }
+impl Recording<'_> {
+    /// A token was drawn, and this is the account of it.
+    ///
+    /// # Errors
+    ///
+    /// Those of the tapes that were asked for; so everywhere below.
+    pub(super) fn token(&mut self, sequence: usize, account: &TraceStep) -> Result<()> {
         let mut step = self.lines.step(sequence, account).with_head(account);
         self.name(&mut step);
         self.write(&Line::Step(Box::new(step)))
     }
 
-    fn shift(&mut self, sequence: usize, pos: usize, dropped: usize) -> Result<()> {
+    /// The context shifted.
+    pub(super) fn shift(&mut self, sequence: usize, pos: usize, dropped: usize) -> Result<()> {
         let line = self.lines.shift(sequence, pos, dropped);
         self.write(&line)
     }
 
-    fn text(&mut self, sequence: usize, text: &str) -> Result<()> {
+    /// Text has become certain.
+    pub(super) fn text(&mut self, sequence: usize, text: &str) {
         self.lines.text(sequence, text);
-        Ok(())
     }
 
-    fn done(&mut self, sequence: usize, finish: Finish) -> Result<()> {
+    /// A sequence ended well.
+    pub(super) fn done(&mut self, sequence: usize, finish: Finish) -> Result<()> {
         let line = self.lines.done(sequence, finish);
         self.write(&line)
     }
 
-    fn failed(&mut self, sequence: usize, error: &Error) -> Result<()> {
-        let line = self.lines.failed(sequence, error);
+    /// A sequence could not go on.
+    pub(super) fn failed(&mut self, sequence: usize, why: &str) -> Result<()> {
+        let line = self.lines.failed(sequence, why);
         self.write(&line)
     }
 }

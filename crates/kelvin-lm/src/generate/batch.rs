@@ -225,6 +225,11 @@ impl<'m, C: Chooser> Batch<'m, C> {
         self.sequences.get(&sequence).map(|sequence| &sequence.chooser)
     }
 
+    /// The same, to take away what it remembers.
+    pub fn chooser_mut(&mut self, sequence: usize) -> Option<&mut C> {
+        self.sequences.get_mut(&sequence).map(|sequence| &mut sequence.chooser)
+    }
+
     /// Lets go of a sequence that has ended, and gives its chooser back; `None` for any other. A batch
     /// that sequences keep joining stays small by it.
     pub fn let_go(&mut self, sequence: usize) -> Option<C> {
