@@ -333,6 +333,27 @@ fn a_trace_that_cannot_be_written_is_loud_where_it_was_asked_for() {
     );
 }
 
+#[cfg(unix)]
+#[test]
+fn a_trace_whose_room_ends_in_the_middle_ends_the_run_and_keeps_what_there_is() {
+    let dir = folder("room");
+    // files of 8 KiB at most (blocks of 512 bytes), and no signal where one is longer
+    let limited = "trap '' XFSZ; ulimit -f 16; exec \"$@\"";
+    let binary = env!("CARGO_BIN_EXE_kelvin");
+    let args = GENERATE.join(" ") + " --max-new-tokens 200 --trace t.jsonl";
+    let mut sh = std::process::Command::new("sh");
+    sh.current_dir(&dir).env("KELVIN_RUNS", "off").args(["-c", limited, "sh", binary]);
+    let stopped = run(sh.args(args.split_whitespace()), "");
+    assert_eq!(stopped.code, 1, "{}", stopped.stderr);
+    assert!(
+        stopped.stderr.starts_with("error: cannot write the trace t.jsonl\n"),
+        "{}",
+        stopped.stderr
+    );
+    let kept = trace(&dir.join("t.jsonl"));
+    assert!(kept.is_cut && kept.sequences.len() == 1, "{kept:?}");
+}
+
 #[test]
 fn what_is_no_trace_is_said_in_one_line() {
     let runs = folder("damaged");
