@@ -119,17 +119,7 @@ impl<'a> Recording<'a> {
             }
         }
     }
-}
 
-/// A run that ends in the middle leaves behind what it has.
-impl Drop for Recording<'_> {
-    fn drop(&mut self) {
-        // It has failed already, and says why.
-        let _ = self.flush();
-    }
-}
-
-impl Recording<'_> {
     /// A token was drawn, and this is the account of it.
     ///
     /// # Errors
@@ -162,5 +152,13 @@ impl Recording<'_> {
     pub(super) fn failed(&mut self, sequence: usize, why: &str) -> Result<()> {
         let line = self.lines.failed(sequence, why);
         self.write(&line)
+    }
+}
+
+/// A run that ends in the middle leaves behind what it has.
+impl Drop for Recording<'_> {
+    fn drop(&mut self) {
+        // It has failed already, and says why.
+        let _ = self.flush();
     }
 }
