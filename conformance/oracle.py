@@ -115,11 +115,17 @@ def write_math():
         1 + np.geomspace(3e-16, 1e-2, 20), 1 - np.geomspace(2e-16, 1e-2, 20), [1.0, 2.0, 0.5],
         np.exp(np.arange(-8, 9) / 16), np.sqrt(2) * np.array([0.5, 1, 2]),
     ])
+    angles = np.concatenate([
+        rng.integers(-131_072, 131_072, 120) * 10.0 ** rng.uniform(-6, 0, 120), rng.uniform(-4, 4, 120),
+        np.arange(-1e6, 1e6, 25_013), np.pi / 4 * np.arange(-9, 10), [0.0, -0.0, 1e-300, 2.0**20, -(2.0**20)],
+    ])
     table = lambda f, xs: [[bits(float(x)), bits(float(f(mpmath.mpf(float(x)))))] for x in xs]
     write("math.json", {
         "exp_bits": table(mpmath.exp, xs),
         "ln_bits": table(mpmath.log, ys),
         "sqrt_bits": table(mpmath.sqrt, ys),
+        "sin_bits": table(mpmath.sin, angles),
+        "cos_bits": table(mpmath.cos, angles),
     })
 
 
@@ -138,9 +144,9 @@ def decided(distance, exact=False):
 class Row:
     """What is left of a row, while stages are applied."""
 
-    def __init__(self, logits, prompt=()):
+    def __init__(self, logits, prompt=(), n_output=0):
         self.z = np.array(logits, dtype=np.float32)
-        self.prompt, self.t = list(prompt), mpmath.mpf(1)
+        self.prompt, self.n_output, self.t = list(prompt), n_output, mpmath.mpf(1)
         self.cut, self.masked = set(), set()
 
     def alive(self):
@@ -280,6 +286,15 @@ def temperature(row, t):
     row.t *= mpmath.mpf(float(t))
 
 
+def temperature_schedule(row, start, end, steps, shape):
+    start, end, q = mpmath.mpf(float(start)), mpmath.mpf(float(end)), min(mpmath.mpf(row.n_output) / int(steps), 1)
+    row.t *= {
+        "linear": start + (end - start) * q,
+        "exponential": start ** (1 - q) * end**q,
+        "cosine": end + (start - end) * (1 + mpmath.cos(mpmath.pi * q)) / 2,
+    }[shape]
+
+
 def adaptive_temperature(row, base, low, high):
     base, low, high = (mpmath.mpf(float(v)) for v in (base, low, high))
     n = len(row.alive())
@@ -333,9 +348,9 @@ def allowed_tokens(row, *ids):
 
 
 STAGES = {f.__name__.replace("_", "-"): f for f in (
-    top_k, top_p, min_p, epsilon_cutoff, eta_cutoff, typical_p, top_n_sigma, temperature, adaptive_temperature,
-    edt, repetition_penalty, presence_penalty, frequency_penalty, no_repeat_ngram_size, logit_bias, banned_tokens,
-    allowed_tokens)}
+    top_k, top_p, min_p, epsilon_cutoff, eta_cutoff, typical_p, top_n_sigma, temperature, temperature_schedule,
+    adaptive_temperature, edt, repetition_penalty, presence_penalty, frequency_penalty, no_repeat_ngram_size,
+    logit_bias, banned_tokens, allowed_tokens)}
 SCOPED = ("presence-penalty", "frequency-penalty")
 
 
@@ -375,6 +390,7 @@ SINGLE = [
     *[("typical-p", m) for m in ("0.1", "0.5", "0.9", "0.99")],
     *[("top-n-sigma", n) for n in ("0.1", "1", "2.5")],
     *[("temperature", t) for t in ("0.01", "0.7", "3")],
+    ("temperature-schedule", "2", "end=0.5", "steps=10", "shape=cosine"),
     ("adaptive-temperature", "1", "min=0.3", "max=1.5"),
     ("edt", "0.5", "base=1.2"),
     ("repetition-penalty", "1.3"), ("presence-penalty", "0.75"), ("frequency-penalty", "-0.5"),
@@ -438,6 +454,9 @@ def write_streams():
     policies = [
         [], [("temperature", "0.8"), ("top-p", "0.9")],
         [("repetition-penalty", "1.3"), ("temperature", "1.5"), ("top-k", "12"), ("min-p", "0.05")],
+        [("temperature-schedule", "2", "end=0.5", "steps=20", "shape=linear")],
+        [("temperature-schedule", "0.5", "end=3", "steps=30", "shape=exponential"), ("top-p", "0.9")],
+        [("temperature-schedule", "2", "end=0.5", "steps=16", "shape=cosine"), ("top-k", "30")],
     ]
     flat = rows()["flat"]
     streams = []
@@ -446,9 +465,9 @@ def write_streams():
             tokens, key = list(prompt), key_of(seed, stream_of(prompt), choice)
             for _ in range(24):
                 shift = len(tokens) * 7 % len(flat)  # another row at each position
-                row = Row(flat[shift:] + flat[:shift], tokens)
+                row = Row(flat[shift:] + flat[:shift], tokens, len(tokens) - len(prompt))
                 for stage, *arguments in stages:
-                    STAGES[stage](row, *arguments)
+                    STAGES[stage](row, *map(value, arguments))
                 tokens.append(pick(row, key, len(tokens)))
             streams.append({
                 "pipeline": text(stages) or "neutral", "seed": seed, "choice": choice, "prompt": prompt,

@@ -1,5 +1,5 @@
-//! The crate's only transcendental code: `exp`, `exp2`, `ln` and `sqrt` in f64 from + − ×, a table and bit
-//! operations.
+//! The crate's only transcendental code: `exp`, `exp2`, `ln`, `sqrt`, `sin_cos` in f64 from + − ×, a table and
+//! bit operations.
 //!
 //! The platform's functions differ in their last bits from one system to the next; these give the same
 //! bits everywhere. No fused multiply-add is used, so a machine without one agrees too. The relative
@@ -210,4 +210,50 @@ pub fn sqrt(x: f64) -> f64 {
     let root = root + 0.5 * y * (mantissa - root * root);
     let half = (exponent - odd) / 2;
     root * power_of_two(half / 2) * power_of_two(half - half / 2)
+}
+
+/// (sin x, cos x), within 1e-15 for |x| ≤ 2²⁰; what is not finite gives NaN.
+///
+/// ```
+/// let (sin, cos) = kelvin::math::sin_cos(core::f64::consts::FRAC_PI_3);
+/// assert!((sin - 0.75_f64.sqrt()).abs() < 1e-15 && (cos - 0.5).abs() < 1e-15);
+/// ```
+///
+/// x = n · π/2 + r with |r| ≤ π/4, π/2 in two parts of which the first has 33 bits, so that n times
+/// it is exact; the polynomials are those of fdlibm's `k_sin.c` and `k_cos.c`.
+pub fn sin_cos(x: f64) -> (f64, f64) {
+    const ROUNDER: f64 = 6_755_399_441_055_744.0; // 1.5 · 2^52
+    let n = (x * core::f64::consts::FRAC_2_PI + ROUNDER) - ROUNDER;
+    let r = (x - n * 1.570_796_326_734_125_6) - n * 6.077_100_506_506_192e-11;
+    let z = r * r;
+    let series = |coefficients: [f64; 6]| {
+        coefficients.into_iter().rev().fold(0.0, |sum, coefficient| sum * z + coefficient)
+    };
+    let sin = r + r
+        * z
+        * series([
+            -1.666_666_666_666_663_2e-1,
+            8.333_333_333_322_49e-3,
+            -1.984_126_982_985_795e-4,
+            2.755_731_370_707_006_8e-6,
+            -2.505_076_025_340_686_3e-8,
+            1.589_690_995_211_55e-10,
+        ]);
+    let cos = (1.0 - 0.5 * z)
+        + z * z
+            * series([
+                4.166_666_666_666_66e-2,
+                -1.388_888_888_887_411e-3,
+                2.480_158_728_947_673e-5,
+                -2.755_731_435_139_066_3e-7,
+                2.087_572_321_298_175e-9,
+                -1.135_964_755_778_819_5e-11,
+            ]);
+    #[expect(clippy::cast_possible_truncation, reason = "an integer; only its last two bits count")]
+    match n as i64 & 3 {
+        0 => (sin, cos),
+        1 => (cos, -sin),
+        2 => (-sin, -cos),
+        _ => (-cos, sin),
+    }
 }

@@ -346,6 +346,7 @@ fn lesson_4_runs_and_its_answers_are_right() {
             Number(1.0 / 10.0),
             Word("stop"),
             Number(0.0),
+            Number(2.0 - (2.0 - 0.5) * 10.0 / 20.0),
             Word("factual"),
         ],
     );

@@ -106,6 +106,7 @@ fn an_answer_is_that_of_the_whole_row() {
         "top-n-sigma(1)",
         "temperature(0.5) | temperature(2) | top-k(5)",
         "edt(0.8, 0.1) | top-k(4)",
+        "temperature-schedule(2, steps=40) | top-p(0.9)",
     ] {
         for depth in [16, 64, VOCAB] {
             let (n, of) = check(policy, &(0..60).map(row).collect::<Vec<_>>(), depth);

@@ -1,7 +1,7 @@
 //! Own elementary functions: the same bits on every machine.
 //!
-//! Those in f32 are written once over [`Simd`], for one profile at a time. Those in f64 are made of
-//! + − × ÷ only and serve tables that are built once; they know no profile.
+//! They are in f32, written once over [`Simd`], for one profile at a time. Those in f64, for tables that
+//! are built once, are [`kelvin::math`]'s.
 
 use super::simd::Simd;
 
@@ -136,47 +136,6 @@ pub(crate) fn tanh<S: Simd>(simd: S, x: S::F32) -> S::F32 {
     let below = simd.sub_i32(simd.splat_i32(0), below);
     let above = simd.sub_i32(simd.splat_i32(-1), below);
     simd.with_bits(simd.or(simd.and(below, simd.to_bits(near)), simd.and(above, far)))
-}
-
-/// (sin x, cos x) for the angles of rotary positions: error below 1e-15 for |x| ≤ 2^20.
-///
-/// x = n · π/2 + r with |r| ≤ π/4, π/2 in two parts of which the first has 33 bits, so that n times
-/// it is exact; the polynomials are those of fdlibm's `k_sin.c` and `k_cos.c`.
-pub(crate) fn sin_cos(x: f64) -> (f64, f64) {
-    const ROUNDER: f64 = 6_755_399_441_055_744.0; // 1.5 · 2^52
-    let n = (x * std::f64::consts::FRAC_2_PI + ROUNDER) - ROUNDER;
-    let r = (x - n * 1.570_796_326_734_125_6) - n * 6.077_100_506_506_192e-11;
-    let z = r * r;
-    let series = |coefficients: [f64; 6]| {
-        coefficients.into_iter().rev().fold(0.0, |sum, coefficient| sum * z + coefficient)
-    };
-    let sin = r + r
-        * z
-        * series([
-            -1.666_666_666_666_663_2e-1,
-            8.333_333_333_322_49e-3,
-            -1.984_126_982_985_795e-4,
-            2.755_731_370_707_006_8e-6,
-            -2.505_076_025_340_686_3e-8,
-            1.589_690_995_211_55e-10,
-        ]);
-    let cos = (1.0 - 0.5 * z)
-        + z * z
-            * series([
-                4.166_666_666_666_66e-2,
-                -1.388_888_888_887_411e-3,
-                2.480_158_728_947_673e-5,
-                -2.755_731_435_139_066_3e-7,
-                2.087_572_321_298_175e-9,
-                -1.135_964_755_778_819_5e-11,
-            ]);
-    #[expect(clippy::cast_possible_truncation, reason = "an integer; only its last two bits count")]
-    match n as i64 & 3 {
-        0 => (sin, cos),
-        1 => (cos, -sin),
-        2 => (-sin, -cos),
-        _ => (-cos, sin),
-    }
 }
 
 #[cfg(test)]

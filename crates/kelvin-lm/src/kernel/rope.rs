@@ -1,7 +1,9 @@
 //! Rotary positions. Su et al., arXiv 2104.09864.
 
+use kelvin::math;
+
+use super::part;
 use super::simd::{Kernel, LANES, Simd};
-use super::{math, part};
 use crate::config::Rope;
 
 /// How far each pair of a head turns per position, in radians, in f64.

@@ -8,7 +8,6 @@ use super::layout::{Affine, Layout, Params, Tensor};
 use super::settings::Settings;
 use super::state::State;
 use crate::kernel::Matrix;
-use crate::kernel::math::sin_cos;
 use crate::model::{Linear, Norm, Weights};
 use crate::{Config, Model, Result};
 
@@ -93,7 +92,7 @@ fn normal_pair(seed: Seed, counter: Counter, deviation: f64) -> [f32; 2] {
     let uniform =
         |low: u64, high: u64| (((high << 32 | low) >> 11) as f64 + 0.5) / (1_u64 << 53) as f64;
     let radius = deviation * math::sqrt(-2.0 * math::ln(uniform(a, b)));
-    let (sin, cos) = sin_cos(std::f64::consts::TAU * uniform(c, d));
+    let (sin, cos) = math::sin_cos(std::f64::consts::TAU * uniform(c, d));
     [(radius * cos) as f32, (radius * sin) as f32]
 }
 

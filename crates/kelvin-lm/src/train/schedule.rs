@@ -3,7 +3,6 @@
 use kelvin::math;
 
 use super::settings::Settings;
-use crate::kernel::math::sin_cos;
 
 impl Settings {
     /// The rate of a step, counted from 0: linear warm-up, half a cosine down to the least, and that
@@ -29,7 +28,7 @@ impl Settings {
             return min_learning_rate;
         }
         let done = f64::from(step - warmup_steps) / f64::from(decay_steps - warmup_steps);
-        let (_, cosine) = sin_cos(std::f64::consts::PI * done);
+        let (_, cosine) = math::sin_cos(std::f64::consts::PI * done);
         min_learning_rate + 0.5 * (1.0 + cosine) * (learning_rate - min_learning_rate)
     }
 }

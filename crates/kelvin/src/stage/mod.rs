@@ -16,6 +16,7 @@ mod no_repeat_ngram_size;
 mod presence_penalty;
 mod repetition_penalty;
 mod temperature;
+mod temperature_schedule;
 mod top_k;
 mod top_n_sigma;
 mod top_p;
@@ -38,6 +39,7 @@ pub use no_repeat_ngram_size::NoRepeatNgramSize;
 pub use presence_penalty::PresencePenalty;
 pub use repetition_penalty::RepetitionPenalty;
 pub use temperature::Temperature;
+pub use temperature_schedule::{Shape, TemperatureSchedule};
 pub use top_k::TopK;
 pub use top_n_sigma::TopNSigma;
 pub use top_p::TopP;
@@ -192,6 +194,7 @@ pub static ALL: &[&StageInfo] = &[
     &frequency_penalty::INFO,
     &no_repeat_ngram_size::INFO,
     &temperature::INFO,
+    &temperature_schedule::INFO,
     &adaptive_temperature::INFO,
     &edt::INFO,
     &top_k::INFO,

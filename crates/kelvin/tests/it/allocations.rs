@@ -76,6 +76,7 @@ fn a_token_allocates_nothing_after_warm_up() {
         "no-repeat-ngram-size(1)",
         "no-repeat-ngram-size(3)",
         "temperature(0.8)",
+        "temperature-schedule(2, steps=5, shape=cosine)",
         "adaptive-temperature(1)",
         "edt(0.5)",
         "top-k(50)",

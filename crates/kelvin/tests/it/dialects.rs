@@ -103,8 +103,14 @@ fn order_defaults_and_rules_show_in_the_text() {
 fn a_stage_that_a_dialect_lacks_is_an_error_that_names_those_it_has() {
     let error = find("seed1").pipeline(&[("min-p", "0.1")], Pick::Draw).expect_err("no min-p");
     assert_eq!(error.to_string(), "dialect seed1 has no min-p; it has temperature, top-k, top-p");
-    let lacks =
-        ["presence-penalty", "frequency-penalty", "adaptive-temperature", "edt", "top-n-sigma"];
+    let lacks = [
+        "presence-penalty",
+        "frequency-penalty",
+        "temperature-schedule",
+        "adaptive-temperature",
+        "edt",
+        "top-n-sigma",
+    ];
     for info in stage::ALL {
         let built = find("hf").build_stage(info.name, info.params[0].neutral);
         let refused = matches!(built, Err(Error::NotInDialect { dialect: "hf", .. }));

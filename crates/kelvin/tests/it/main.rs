@@ -15,6 +15,7 @@ mod math;
 mod measured;
 mod properties;
 mod registry;
+mod schedule;
 mod softmax;
 mod stability;
 mod statistics;

@@ -1,6 +1,6 @@
-//! `exp`, `exp2`, `ln` and `sqrt` against values of 50 digits, rounded to the nearest double.
+//! `exp`, `exp2`, `ln`, `sqrt` and `sin_cos` against values of 50 digits, rounded to the nearest double.
 
-use kelvin::math::{exp, exp2, ln, sqrt};
+use kelvin::math::{exp, exp2, ln, sin_cos, sqrt};
 
 use crate::conformance::read;
 
@@ -89,4 +89,19 @@ fn all_ascend() {
     assert!(ascends(grid(-72.0).map(exp2).collect()));
     assert!(ascends(grid(1e-3).map(ln).collect()));
     assert!(ascends(grid(1e-3).map(sqrt).collect()));
+}
+
+/// Angles of rotary positions among them: any position below 2^17 at any frequency up to 1.
+#[test]
+fn sine_and_cosine_are_within_1e_15() {
+    let off = |function: fn(f64) -> f64, name| {
+        let error = |(x, y): (f64, f64)| (function(x) - y).abs();
+        golden(name).into_iter().map(error).fold(0.0, f64::max)
+    };
+    let worst = [off(|x| sin_cos(x).0, "sin_bits"), off(|x| sin_cos(x).1, "cos_bits")];
+    assert!(worst.iter().all(|&worst| worst < 1e-15), "{worst:?}");
+    for x in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+        let (sin, cos) = sin_cos(x);
+        assert!(sin.is_nan() && cos.is_nan());
+    }
 }

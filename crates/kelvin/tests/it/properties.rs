@@ -277,7 +277,7 @@ fn working(info: &stage::StageInfo) -> &'static str {
         "banned-tokens" => "0, 1",
         "repetition-penalty" => "1.7",
         "presence-penalty" | "frequency-penalty" => "1.5, scope=all",
-        "no-repeat-ngram-size" => "2",
+        "no-repeat-ngram-size" | "temperature-schedule" => "2",
         "temperature" => "0.6",
         "adaptive-temperature" => "",
         "edt" | "top-n-sigma" | "top-p" | "typical-p" => "0.7",

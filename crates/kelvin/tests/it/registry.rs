@@ -86,6 +86,7 @@ fn the_default_order_is_that_of_the_registry() {
             "frequency-penalty",
             "no-repeat-ngram-size",
             "temperature",
+            "temperature-schedule",
             "adaptive-temperature",
             "edt",
             "top-k",
@@ -132,6 +133,10 @@ fn arguments_go_by_place_or_by_name() {
         ("typ_p(0.5)|temperature(1.50)", "typical-p(0.5) | temperature(1.5)"),
         ("adaptive-temperature()", "adaptive-temperature(1, min=0.3, max=1.5)"),
         ("adaptive-temperature", "adaptive-temperature(1, min=0.3, max=1.5)"),
+        (
+            "temperature-schedule(2.0, shape=cosine)",
+            "temperature-schedule(2, end=0.5, steps=100, shape=cosine)",
+        ),
         ("logit_bias(7=-inf, 3:2.5)", "logit-bias(3=2.5, 7=-inf)"),
         ("banned-tokens(9, 1, 9)", "banned-tokens(1, 9)"),
         ("  neutral ", "neutral"),

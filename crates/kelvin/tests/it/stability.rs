@@ -22,7 +22,7 @@ fn a_seed_gives_the_tokens_it_always_gave() {
         .map(|z| z.as_f64().expect("a number") as f32)
         .collect();
     let streams = file["streams"].as_array().expect("streams");
-    assert_eq!(streams.len(), 12);
+    assert_eq!(streams.len(), 24);
     for stream in streams {
         let (prompt, wanted) = (ids(&stream["prompt"]), ids(&stream["tokens"]));
         let seed = Seed::new(stream["seed"].as_u64().expect("a seed")).with_prompt(&prompt);

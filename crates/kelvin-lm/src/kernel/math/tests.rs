@@ -4,7 +4,7 @@
 )]
 
 use super::super::simd::{Kernel, LANES, Level, Profile, Simd};
-use super::{exp, gelu_erf, gelu_tanh, silu, sin_cos, tanh};
+use super::{exp, gelu_erf, gelu_tanh, silu, tanh};
 
 #[derive(Clone, Copy)]
 enum Function {
@@ -214,20 +214,4 @@ fn gelu_by_the_error_function_is_close_to_its_definition() {
         assert_eq!(y[..3], [f32::INFINITY, 0.0, 0.0]);
         assert!(y[3].is_nan());
     }
-}
-
-#[test]
-fn sine_and_cosine_at_far_positions() {
-    for pos in (0..131_072).step_by(7) {
-        for frequency in [1.0, 0.769_230_769, 1e-3, 3.3e-6] {
-            let x = f64::from(pos) * frequency;
-            for x in [x, -x] {
-                let (sin, cos) = sin_cos(x);
-                assert!((sin - x.sin()).abs() < 1e-15, "sin({x}) = {sin}");
-                assert!((cos - x.cos()).abs() < 1e-15, "cos({x}) = {cos}");
-            }
-        }
-    }
-    let (sin, cos) = sin_cos(f64::NAN);
-    assert!(sin.is_nan() && cos.is_nan());
 }
