@@ -2,14 +2,17 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 
 use super::{Shape, Stored, Tiny};
 
 impl Tiny {
-    /// Writes the model into a folder of this name; all of its tensors are stored alike.
+    /// Writes the model into a folder of its own, whose name begins so; all of its tensors are stored alike.
     pub(crate) fn write_folder(&self, name: &str, stored: Stored) -> PathBuf {
+        static WRITTEN: AtomicUsize = AtomicUsize::new(0);
+        let name = format!("{name}-{}", WRITTEN.fetch_add(1, Ordering::Relaxed));
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("folders").join(name);
         fs::create_dir_all(&folder).expect("the folder can be made");
         let config = self.shape.config_json().to_string();
