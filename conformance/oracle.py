@@ -286,13 +286,17 @@ def temperature(row, t):
     row.t *= mpmath.mpf(float(t))
 
 
-def temperature_schedule(row, start, end, steps, shape):
-    start, end, q = mpmath.mpf(float(start)), mpmath.mpf(float(end)), min(mpmath.mpf(row.n_output) / int(steps), 1)
-    row.t *= {
-        "linear": start + (end - start) * q,
+def scheduled(start, end, steps, shape, n_output):
+    start, end, q = mpmath.mpf(float(start)), mpmath.mpf(float(end)), min(mpmath.mpf(n_output) / int(steps), 1)
+    return {
+        "linear": start * (1 - q) + end * q,
         "exponential": start ** (1 - q) * end**q,
-        "cosine": end + (start - end) * (1 + mpmath.cos(mpmath.pi * q)) / 2,
+        "cosine": start * (1 + mpmath.cos(mpmath.pi * q)) / 2 + end * (1 - mpmath.cos(mpmath.pi * q)) / 2,
     }[shape]
+
+
+def temperature_schedule(row, start, end, steps, shape):
+    row.t *= scheduled(start, end, steps, shape, row.n_output)
 
 
 def adaptive_temperature(row, base, low, high):
@@ -442,9 +446,16 @@ def write_stages():
                 cases.append(case(name, logits, stages))
             except Undecided:
                 undecided += 1
+    schedules = []
+    for start, end, steps in ((2, 0.5, 100), (0.1, 0.7, 7), (1, 1.5, 1), (1e-17, 1, 12), (1e300, 1e-300, 9), (1e-300, 1e200, 9)):
+        for shape in ("linear", "exponential", "cosine"):
+            for i in sorted({0, 1, steps // 3, steps // 2, steps - 1, steps, steps + 50}):
+                t = float(scheduled(start, end, steps, shape, i))
+                schedules.append([float(start), float(end), steps, shape, i, t])
     shown = {name: [-1e300 if z is None else z for z in logits] for name, logits in rows().items()}
     write("stages.json", {
         "undecided": undecided, "rows_with_bans_as_minus_1e300": shown, "prompt": PROMPT, "cases": cases,
+        "schedules_start_end_steps_shape_i_temperature": schedules,
     })
     print(f"  {len(cases)} cases, {undecided} undecided")
 

@@ -233,11 +233,13 @@ impl Rescorer {
             let at = weights.binary_search_by_key(id, |&(token, _)| token);
             at.map_or(0.0, |at| weights[at].1 as f64)
         };
-        let (used, lowers) = (self.sampler.history().tokens(), self.plan.lowers);
+        let history = self.sampler.history();
+        let (used, lowers) = (history.tokens(), self.plan.lowers);
         Weighed {
             head,
             weights: head.ids.iter().map(weight).collect(),
             is_as_given: head.ids.iter().map(|id| !lowers || !used.contains(id)).collect(),
+            t: self.plan.temperature(history),
         }
     }
 

@@ -212,17 +212,17 @@ pub fn sqrt(x: f64) -> f64 {
     root * power_of_two(half / 2) * power_of_two(half - half / 2)
 }
 
-/// (sin x, cos x), within 1e-15 for |x| ≤ 2²⁰; what is not finite gives NaN.
+/// (sin x, cos x), within 1e-15 for |x| ≤ 2²⁰; less exact beyond, and no sine at all from 2⁵⁰ on. What is
+/// not finite gives NaN.
 ///
 /// ```
 /// let (sin, cos) = kelvin::math::sin_cos(core::f64::consts::FRAC_PI_3);
 /// assert!((sin - 0.75_f64.sqrt()).abs() < 1e-15 && (cos - 0.5).abs() < 1e-15);
 /// ```
-///
-/// x = n · π/2 + r with |r| ≤ π/4, π/2 in two parts of which the first has 33 bits, so that n times
-/// it is exact; the polynomials are those of fdlibm's `k_sin.c` and `k_cos.c`.
 pub fn sin_cos(x: f64) -> (f64, f64) {
     const ROUNDER: f64 = 6_755_399_441_055_744.0; // 1.5 · 2^52
+    // x = n · π/2 + r with |r| ≤ π/4, π/2 in two parts of which the first has 33 bits, so that n times
+    // it is exact; the polynomials are those of fdlibm's `k_sin.c` and `k_cos.c`
     let n = (x * core::f64::consts::FRAC_2_PI + ROUNDER) - ROUNDER;
     let r = (x - n * 1.570_796_326_734_125_6) - n * 6.077_100_506_506_192e-11;
     let z = r * r;

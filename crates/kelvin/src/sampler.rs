@@ -15,8 +15,9 @@ use crate::{Error, History, Pipeline, Result, Seed, TokenId, math};
 
 /// Draws the tokens of one sequence.
 ///
-/// Choosing a token and being told what was chosen are two calls: forced tokens, prompts and replays
-/// enter the history by the same door, [`Sampler::accept`]. A draw advances nothing, so the same call
+/// Choosing a token and being told what was chosen are two calls: forced tokens and replays
+/// enter the history by the same door, [`Sampler::accept`]; what came before the output, by
+/// [`Sampler::with_prompt`]. A draw advances nothing, so the same call
 /// twice gives the same token. After warm-up neither call allocates.
 ///
 /// ```

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use kelvin::pipeline::Shown;
-use kelvin::stage::Effect;
+use kelvin::stage::{Effect, StageInfo};
 use kelvin::trace::{StageEffect, SupportToken};
 use kelvin::{TraceStep, stats};
 
@@ -136,19 +136,27 @@ fn entropies(decision: &Decision<'_>, shown: usize, bits: bool) -> Vec<String> {
     parts
 }
 
-/// `temperature(0.7) → top-k(40) (50 217 out) → draw`.
+/// `edt(0.5, base=1) (T = 0.874) → top-k(40) (50 217 out) → draw`.
 fn stages(decision: &Decision<'_>) -> String {
     let pipeline = decision.pipeline;
     let stages = pipeline.stages().iter().zip(&decision.step.stages).map(|(stage, effect)| {
         let shown = Shown(stage.as_ref());
         match effect.removed {
             0 if pipeline.skips(stage.as_ref()) => format!("{shown} (idle)"),
+            0 if sets_temperature_anew(stage.info()) => {
+                format!("{shown} (T = {:.3})", effect.temperature)
+            }
             0 => shown.to_string(),
             removed => format!("{shown} ({} out)", count(removed)),
         }
     });
     let pick = if pipeline.is_greedy() { "greedy" } else { "draw" };
     stages.chain([pick.to_owned()]).collect::<Vec<_>>().join(" → ")
+}
+
+/// Whether its arguments do not say the temperature of a step.
+fn sets_temperature_anew(stage: &StageInfo) -> bool {
+    stage.effect == Effect::Temperature && stage.name != "temperature"
 }
 
 /// The decision in one sentence.

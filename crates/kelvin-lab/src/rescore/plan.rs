@@ -2,7 +2,7 @@
 
 use kelvin::pipeline::Shown;
 use kelvin::stage::Stage;
-use kelvin::{Pipeline, math};
+use kelvin::{History, Pipeline, math};
 
 use super::tail::Tail;
 use crate::trace::Head;
@@ -28,8 +28,6 @@ pub(super) struct Plan {
     pub(super) place: Option<usize>,
     /// The stages before it, and a draw.
     pub(super) before: Pipeline,
-    /// The temperature that it sees.
-    t: f64,
     /// Whether logits, of the tail too, may be lower than the model gave them.
     pub(super) lowers: bool,
     /// Whether a stage before it may raise tokens of the tail, or asks for the whole distribution.
@@ -39,7 +37,7 @@ pub(super) struct Plan {
 /// What a stage before the first cut is to the tail.
 enum Part {
     /// It scales it.
-    Scale(f64),
+    Scale,
     /// It may lower some of it, or ban it.
     Lowers,
     /// It may raise some of it, or looks at all of it.
@@ -54,7 +52,6 @@ impl Plan {
             first_cut: if pipeline.is_greedy() { FirstCut::Greedy } else { FirstCut::None },
             place: None,
             before: Pipeline::neutral(),
-            t: 1.0,
             lowers: false,
             looks_at_all: false,
         };
@@ -64,7 +61,7 @@ impl Plan {
                 continue;
             }
             match part(stage.as_ref()) {
-                Part::Scale(t) => plan.t *= t,
+                Part::Scale => {}
                 Part::Lowers => plan.lowers = true,
                 Part::LooksAtAll => plan.looks_at_all = true,
                 Part::Cut(cut) => {
@@ -78,6 +75,11 @@ impl Plan {
             plan.before = before.join(" | ").parse().expect("stages print as they parse");
         }
         plan
+    }
+
+    /// The temperature that the first cut sees at this place of the text.
+    pub(super) fn temperature(&self, history: &History) -> f64 {
+        self.before.stages().iter().filter_map(|stage| stage.temperature(history)).product()
     }
 
     /// The same policy, its first cut replaced by that of the `k` best.
@@ -94,11 +96,11 @@ impl Plan {
     /// where no token shows what a weight is worth.
     pub(super) fn tail_mass(&self, head: &Weighed<'_>, tail: &Tail) -> Option<(f64, f64)> {
         let unit = head.unit()?;
-        let (low, high) = if self.t.total_cmp(&1.0).is_eq() && !self.lowers {
+        let (low, high) = if head.t.total_cmp(&1.0).is_eq() && !self.lowers {
             let all = math::exp(head.head.log_sum - unit.origin);
             (unit.low * all - head.total(), unit.high * all - head.total())
         } else {
-            let (low, high) = tail.mass(unit.origin, self.t);
+            let (low, high) = tail.mass(unit.origin, head.t);
             (if self.lowers { 0.0 } else { unit.low * low }, unit.high * high)
         };
         let rounded = HALF * (head.weights.len() + tail.count) as f64;
@@ -111,7 +113,7 @@ impl Plan {
         let last = f64::from(*head.head.logits.last()?);
         let unit = head.unit()?;
         // an edited token outranks the tail only where it weighs more than the tail's best could
-        let of_best = unit.high * math::exp((last - unit.origin) / self.t) + HALF;
+        let of_best = unit.high * math::exp((last - unit.origin) / head.t) + HALF;
         let lightest = if self.lowers { of_best } else { -1.0 };
         let mut weights: Vec<f64> =
             head.weights.iter().copied().filter(|&w| w > lightest).collect();
@@ -139,7 +141,7 @@ const HALF: f64 = 0.5;
 fn part(stage: &dyn Stage) -> Part {
     let first = first_argument(stage);
     match (stage.info().name, first) {
-        ("temperature", Some(t)) => Part::Scale(t),
+        ("temperature" | "temperature-schedule", _) => Part::Scale,
         ("top-k" | "min-p", ..) => Part::Cut(FirstCut::Ranked),
         ("top-p", Some(p)) if n_arguments(stage) == 1 => Part::Cut(FirstCut::Nucleus(p)),
         ("repetition-penalty", Some(penalty)) if penalty >= 1.0 => Part::Lowers,
@@ -171,6 +173,8 @@ pub(super) struct Weighed<'a> {
     pub(super) weights: Vec<f64>,
     /// Whether no stage before the first cut may have changed the token's logit.
     pub(super) is_as_given: Vec<bool>,
+    /// The temperature that it was weighed at.
+    pub(super) t: f64,
 }
 
 impl Weighed<'_> {

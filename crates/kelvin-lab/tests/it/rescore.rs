@@ -128,6 +128,8 @@ fn what_a_head_decides_is_answered() {
         ("temperature(0.7) | top-k(40) | top-p(0.9)", 1.0),
         ("min-p(0.1)", 0.6),
         ("temperature(0.5) | top-p(0.9)", 0.6),
+        ("temperature-schedule(2, end=0.5, steps=40) | top-k(40)", 1.0),
+        ("temperature-schedule(0.8, end=0.4, steps=40) | top-p(0.8)", 0.6),
     ] {
         let (n, of) = check(policy, &(0..90).map(row).collect::<Vec<_>>(), 64);
         assert!(n as f64 >= share * of as f64, "{policy}: {n} of {of}");

@@ -71,6 +71,12 @@ pub trait Stage: fmt::Debug + Send + Sync {
     /// Whether these parameters change nothing; such a stage is shown and skipped.
     fn is_neutral(&self) -> bool;
 
+    /// What it multiplies the temperature by at this place of a text, where that does not depend on the row.
+    fn temperature(&self, history: &History) -> Option<f64> {
+        let _ = history;
+        None
+    }
+
     /// The tokens of the history that the stage wants counted.
     fn scope(&self) -> Option<Scope> {
         None

@@ -4,8 +4,8 @@ use alloc::boxed::Box;
 use core::fmt;
 
 use super::{Effect, Kind, Param, Stage, StageInfo, Step};
-use crate::Result;
 use crate::candidates::Candidates;
+use crate::{History, Result};
 
 pub(super) static INFO: StageInfo = StageInfo {
     name: "temperature",
@@ -79,6 +79,10 @@ impl Stage for Temperature {
 
     fn apply(&self, candidates: &mut Candidates<'_>, _: &Step<'_>) {
         candidates.set_temperature(self.t);
+    }
+
+    fn temperature(&self, _: &History) -> Option<f64> {
+        Some(self.t)
     }
 
     fn write_arguments(&self, out: &mut dyn fmt::Write) -> fmt::Result {

@@ -8,7 +8,7 @@ use core::str::FromStr;
 
 use super::{Effect, Kind, Param, Stage, StageInfo, Step};
 use crate::candidates::Candidates;
-use crate::{Result, math};
+use crate::{History, Result, math};
 
 pub(super) static INFO: StageInfo = StageInfo {
     name: "temperature-schedule",
@@ -106,13 +106,15 @@ impl FromStr for Shape {
 
 /// Moves the temperature from `start` to `end` over the first tokens of the output.
 ///
-/// *Formula*: with i tokens generated and q = min(i / steps, 1), linear: T = start + (end − start) · q;
-/// exponential: T = start · (end / start)^q; cosine: T = end + (start − end) · (1 + cos πq) / 2.
+/// *Formula*: with i tokens of output and q = min(i / steps, 1), linear: T = start · (1 − q) + end · q;
+/// exponential: T = start^(1 − q) · end^q; cosine: linear with (1 − cos πq) / 2 for q.
 ///
 /// *Parameters*: `start` > 0; `end` > 0 (0.5); `steps` ≥ 1 (100); `shape` linear, exponential or
 /// cosine (linear). `off` is neutral, and so is start = end = 1.
-/// *Properties*: keeps the argmax; draws no coins; the prompt does not count. *Cost*: constant.
-/// *Edge cases*: the token after `steps` others, and every later one, has `end` exactly.
+/// *Properties*: keeps the argmax; draws no coins. *Cost*: constant.
+/// *Edge cases*: the first token has `start` exactly, the one after `steps` others and all later ones
+/// `end`. What [`Sampler::with_prompt`](crate::Sampler::with_prompt) was given does not count. It multiplies
+/// any other temperature, as temperatures do.
 /// *Origin*: a course exercise (2.0 → 0.5); the cosine is that of learning rates, arXiv 1608.03983.
 ///
 /// ```
@@ -139,16 +141,19 @@ struct Path {
 impl Path {
     fn temperature(self, i: usize) -> f64 {
         let Self { start, end, steps, shape } = self;
+        if i == 0 {
+            return start;
+        }
         if i >= steps {
             return end;
         }
         let q = i as f64 / steps as f64;
         match shape {
-            Shape::Linear => start + (end - start) * q,
-            Shape::Exponential => start * math::exp(q * (math::ln(end) - math::ln(start))),
+            Shape::Linear => start * (1.0 - q) + end * q,
+            Shape::Exponential => math::exp(math::ln(start) * (1.0 - q) + math::ln(end) * q),
             Shape::Cosine => {
                 let (_, cosine) = math::sin_cos(PI * q);
-                end + (start - end) * (0.5 * (1.0 + cosine))
+                start * (0.5 * (1.0 + cosine)) + end * (0.5 * (1.0 - cosine))
             }
         }
     }
@@ -185,9 +190,13 @@ impl Stage for TemperatureSchedule {
     }
 
     fn apply(&self, candidates: &mut Candidates<'_>, step: &Step<'_>) {
-        if let Some(t) = self.temperature_at(step.history.output().len()) {
+        if let Some(t) = self.temperature(step.history) {
             candidates.set_temperature(t);
         }
+    }
+
+    fn temperature(&self, history: &History) -> Option<f64> {
+        Some(self.temperature_at(history.output().len()).unwrap_or(1.0))
     }
 
     fn write_arguments(&self, out: &mut dyn fmt::Write) -> fmt::Result {

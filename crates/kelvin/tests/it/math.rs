@@ -91,7 +91,7 @@ fn all_ascend() {
     assert!(ascends(grid(1e-3).map(sqrt).collect()));
 }
 
-/// Angles of rotary positions among them: any position below 2^17 at any frequency up to 1.
+/// At multiples of π/4, near 0 and as far as a position of 2^17 turns.
 #[test]
 fn sine_and_cosine_are_within_1e_15() {
     let off = |function: fn(f64) -> f64, name| {

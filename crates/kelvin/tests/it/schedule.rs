@@ -3,6 +3,7 @@
 use kelvin::stage::{Shape, TemperatureSchedule};
 use kelvin::{Error, Sampler};
 
+use crate::conformance::read;
 use crate::rows::{self, Kind};
 
 fn sampler(pipeline: &str) -> Sampler {
@@ -26,6 +27,24 @@ fn a_schedule_is_a_temperature_for_each_token() {
         let temperatures: Vec<f64> = temperatures.collect();
         assert!(temperatures.is_sorted_by(|a, b| a >= b) && temperatures[0] == 2.0);
         assert!(temperatures[5] > 0.5 && temperatures[6..] == [0.5; 3], "{temperatures:?}");
+    }
+}
+
+#[test]
+fn temperatures_are_those_of_the_oracle() {
+    let file = read("stages.json");
+    let cases = file["schedules_start_end_steps_shape_i_temperature"].as_array().expect("cases");
+    assert!(cases.len() > 80);
+    for case in cases {
+        let number = |at: usize| case[at].as_f64().expect("a number");
+        let count = |at: usize| case[at].as_u64().and_then(|n| n.try_into().ok()).expect("a count");
+        let (start, end, i) = (number(0), number(1), count(4));
+        let shape = case[3].as_str().expect("a word").parse().expect("a shape");
+        let schedule = TemperatureSchedule::new(start, end, count(2), shape).expect("in range");
+        let found = schedule.temperature_at(i).expect("a schedule");
+        assert!((found / number(5) - 1.0).abs() < 1e-12, "{case}: {found}");
+        assert!(i > 0 || found == start, "{case}: {found}");
+        assert!(i < count(2) || found == end, "{case}: {found}");
     }
 }
 
