@@ -139,9 +139,11 @@ const SLACK: f64 = 1e-9;
 const HALF: f64 = 0.5;
 
 fn part(stage: &dyn Stage) -> Part {
+    if stage.temperature(&History::default()).is_some() {
+        return Part::Scale;
+    }
     let first = first_argument(stage);
     match (stage.info().name, first) {
-        ("temperature" | "temperature-schedule", _) => Part::Scale,
         ("top-k" | "min-p", ..) => Part::Cut(FirstCut::Ranked),
         ("top-p", Some(p)) if n_arguments(stage) == 1 => Part::Cut(FirstCut::Nucleus(p)),
         ("repetition-penalty", Some(penalty)) if penalty >= 1.0 => Part::Lowers,

@@ -71,7 +71,8 @@ pub trait Stage: fmt::Debug + Send + Sync {
     /// Whether these parameters change nothing; such a stage is shown and skipped.
     fn is_neutral(&self) -> bool;
 
-    /// What it multiplies the temperature by at this place of a text, where that does not depend on the row.
+    /// What it multiplies the temperature by at this place of a text; `None` where it looks at the row for
+    /// that, and where it leaves the temperature alone.
     fn temperature(&self, history: &History) -> Option<f64> {
         let _ = history;
         None

@@ -196,7 +196,7 @@ impl Stage for TemperatureSchedule {
     }
 
     fn temperature(&self, history: &History) -> Option<f64> {
-        Some(self.temperature_at(history.output().len()).unwrap_or(1.0))
+        self.temperature_at(history.output().len())
     }
 
     fn write_arguments(&self, out: &mut dyn fmt::Write) -> fmt::Result {
